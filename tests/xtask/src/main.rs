@@ -1,0 +1,2 @@
+//! wasmill.
+fn main() {}
