@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Values and decisions of wasmill: what a batch is, how fields are found in a payload, how written fields go back.
+//!
+//! Everything here is pure: no I/O, no clock, no async, no wasmtime. What needs time or randomness takes it as an
+//! argument.
+
+mod alert;
+mod batch;
+mod digest;
+mod field;
+mod origin;
+mod path;
+mod projection;
+mod raw_batch;
+mod rejection;
+
+pub use alert::{Alert, AlertId, Severity};
+pub use batch::{Batch, Written, WrittenRows};
+pub use digest::{Digest, DigestError};
+pub use field::{Field, FieldKind, JsonType, SlotState, State};
+pub use origin::PartitionId;
+pub use path::{PATH_BYTES_MAX, PATH_KEYS_MAX, Path, PathError};
+pub use projection::{Column, EventTime, Projection, ProjectionBuilder};
+pub use raw_batch::{Header, RawBatch, Record, Span};
+pub use rejection::{PluginRef, Rejection, Stage};
