@@ -1,0 +1,1 @@
+//! Column values: from an event to a typed cell.

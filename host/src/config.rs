@@ -1,0 +1,295 @@
+//! What a pipeline is, once its YAML file has been parsed, checked and resolved. Nothing here is connected yet.
+
+mod identifier;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wasmill_core::{EventTime, Path};
+
+pub use identifier::{Identifier, IdentifierError, TableName};
+
+/// A whole pipeline.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The pipeline's name: the first part of every ledger key.
+    pub name: String,
+    /// Where events come from.
+    pub source: SourceConfig,
+    /// How an event's time is found.
+    pub event_time: EventTime,
+    /// The plugin directory; `None`: events pass through.
+    pub plugins: Option<PathBuf>,
+    /// How batches are cut.
+    pub batch: BatchConfig,
+    /// Where events and alerts go, in the file's order; at least one.
+    pub sinks: Vec<SinkConfig>,
+    /// The one place that decides where a lane is.
+    pub home: HomeConfig,
+    /// Where dead letters go besides home.
+    pub dead_letters: DeadLetterConfig,
+    /// How plugins are loaded and run.
+    pub engine: EngineConfig,
+    /// How often and how long a failing sink is tried again.
+    pub retry: RetryConfig,
+    /// The admin address; `None`: no HTTP.
+    pub admin: Option<SocketAddr>,
+    /// What each commit records.
+    pub provenance: Provenance,
+    /// How long a stop may take before work in flight is abandoned (it is done again after the next start).
+    pub shutdown_timeout: Duration,
+    /// SHA-256 of the file after the environment was filled in, without secrets: part of each commit's facts.
+    pub digest: wasmill_core::Digest,
+}
+
+/// Where events come from.
+#[derive(Clone, Debug)]
+pub enum SourceConfig {
+    /// Topics of a Kafka cluster, as a member of a consumer group.
+    Kafka(KafkaConfig),
+    /// JSON lines on standard input.
+    Stdin,
+    /// JSON lines of a file.
+    File {
+        /// Its path.
+        path: PathBuf,
+    },
+}
+
+/// A Kafka source.
+#[derive(Clone, Debug)]
+pub struct KafkaConfig {
+    /// `host:port`, joined by commas.
+    pub brokers: String,
+    /// Topics to read; at least one.
+    pub topics: Vec<String>,
+    /// The consumer group.
+    pub group: String,
+    /// Static membership: the same id comes back without a rebalance.
+    pub group_instance_id: Option<String>,
+    /// Where to begin a partition that the ledger does not know.
+    pub from: Start,
+    /// Prefetched bytes over all partitions.
+    pub fetch_bytes_max: usize,
+    /// Further librdkafka settings (TLS, SASL, timeouts), passed through. Values may be secrets.
+    pub options: BTreeMap<String, Secret>,
+}
+
+/// Where to begin a partition that the ledger does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest event that is still there.
+    Earliest,
+    /// With what comes from now on.
+    Latest,
+    /// At the group's committed offset; the earliest where there is none.
+    Committed,
+    /// At the first event not before this time, milliseconds since 1970.
+    Timestamp(i64),
+}
+
+/// How batches are cut: at whichever limit is reached first. A batch is never held back to be filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchConfig {
+    /// Most events of a batch.
+    pub events_max: usize,
+    /// Most bytes of a batch (one larger event makes a batch of its own).
+    pub bytes_max: usize,
+    /// Most bytes of an event's payload; a larger one is rejected (`too_large`).
+    pub event_bytes_max: usize,
+}
+
+/// What a sink gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The events that passed.
+    Events,
+    /// The alerts, each as a JSON object (see `crate::alert_events`).
+    Alerts,
+}
+
+/// One sink.
+#[derive(Clone, Debug)]
+pub struct SinkConfig {
+    /// Its key in the file.
+    pub name: String,
+    /// What it gets.
+    pub from: From,
+    /// Only what this expression is true for.
+    pub when: Option<String>,
+    /// What it is.
+    pub kind: SinkKind,
+}
+
+/// What a sink is.
+#[derive(Clone, Debug)]
+pub enum SinkKind {
+    /// A table of TimescaleDB (`hypertable`) or plain PostgreSQL.
+    Postgres {
+        /// The database's address, with its password.
+        url: Secret,
+        /// Whether `create` makes a hypertable.
+        hypertable: bool,
+        /// The table.
+        table: TableConfig,
+        /// Connections that write at the same time.
+        writers: usize,
+    },
+    /// A table of an SQLite database.
+    Sqlite {
+        /// The database's file.
+        path: PathBuf,
+        /// The table.
+        table: TableConfig,
+    },
+    /// JSON lines appended to a file.
+    File {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// JSON lines on standard output.
+    Stdout,
+    /// Nowhere: for measurements.
+    Discard,
+}
+
+/// A table and where its columns come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableConfig {
+    /// Its name, with its schema if one is given.
+    pub name: TableName,
+    /// Whether to make table (and hypertable) where they are missing.
+    pub create: bool,
+    /// The column that partitions a hypertable.
+    pub time: Option<Identifier>,
+    /// The columns in the file's order; at least one, names distinct.
+    pub columns: Vec<ColumnConfig>,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnConfig {
+    /// Its name.
+    pub name: Identifier,
+    /// Where its value comes from.
+    pub from: ValueFrom,
+    /// Its type; `None`: as the table has it, or (where the table is made) text, jsonb for `$raw` and `$payload`,
+    /// bigint for `$offset`, integer for `$partition`, timestamptz for `$timestamp`, bytea for `$key`.
+    pub column_type: Option<ColumnType>,
+}
+
+/// Where a column's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueFrom {
+    /// A field of the event after enrichment.
+    Path(Path),
+    /// `$raw`: the source's bytes.
+    Raw,
+    /// `$payload`: the event after enrichment.
+    Payload,
+    /// `$key`.
+    Key,
+    /// `$topic`.
+    Topic,
+    /// `$partition`.
+    Partition,
+    /// `$offset`.
+    Offset,
+    /// `$timestamp`: the record's own time.
+    Timestamp,
+    /// `$headers.NAME`: the last header of that name.
+    Header(String),
+    /// `$digest`: of the generation.
+    Digest,
+}
+
+/// A column's type, by PostgreSQL's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "PostgreSQL's own names")]
+pub enum ColumnType {
+    Text,
+    SmallInt,
+    Integer,
+    BigInt,
+    Real,
+    Double,
+    Boolean,
+    TimestampTz,
+    Uuid,
+    Inet,
+    Jsonb,
+    Bytea,
+    TextArray,
+}
+
+/// The one place that decides where a lane is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HomeConfig {
+    /// The database of this sink (its index).
+    Sink(usize),
+    /// An SQLite database of its own.
+    Sqlite(PathBuf),
+    /// None: the group's committed offset is the position, and delivery is at least once.
+    None,
+}
+
+/// Where dead letters go besides home's table `wasmill_dead_letters`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetterConfig {
+    /// JSON lines appended to this file, relayed from home.
+    pub file: Option<PathBuf>,
+}
+
+/// How plugins are loaded and run.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Threads that run plugins; by default one per processor.
+    pub threads: usize,
+    /// Where compiled plugins are kept.
+    pub cache_dir: PathBuf,
+}
+
+/// How often and how long a failing sink is tried again: for ever, with jittered exponential backoff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryConfig {
+    /// The first wait.
+    pub initial: Duration,
+    /// The longest wait.
+    pub max: Duration,
+}
+
+/// What each commit records in a SQL home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// Nothing.
+    Off,
+    /// Offsets, generation, config digest, engine version; plugin files by digest.
+    Digest,
+    /// That and look-up answers.
+    Full,
+}
+
+/// A value that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `value` from being printed.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

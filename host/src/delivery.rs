@@ -1,0 +1,110 @@
+//! What leaves the engine threads: a batch after its plugins, encoded for every sink, ready to be committed.
+
+use std::sync::Arc;
+
+use wasmill_core::{Batch, Digest, PluginRef, Rejection, Stage};
+
+/// One processed batch. Sinks write `encoded`, home commits it together with `dead_letters` and the new position.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The events as they are after the plugins.
+    pub events: Batch,
+    /// The alerts as a batch of JSON events, where a sink wants them.
+    pub alerts: Option<Batch>,
+    /// By sink index: what it is to write.
+    pub encoded: Vec<Rows>,
+    /// Events that were rejected on the way here, or that a sink cannot take.
+    pub dead_letters: Vec<DeadLetter>,
+    /// The digest of the generation that ran.
+    pub generation: Digest,
+    /// Events that a validator dropped.
+    pub dropped: u64,
+    /// Events that were rejected before the sinks.
+    pub rejected: u64,
+    /// Alerts raised.
+    pub alerts_raised: u64,
+}
+
+/// Rows (or lines) for one sink, back to back, so that any part of them can be written alone.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// All rows; the format is the sink's own.
+    pub bytes: Vec<u8>,
+    /// Where each row ends in `bytes`.
+    pub ends: Vec<u32>,
+    /// Each row's event: its index in the batch that it came from (`events` or `alerts`).
+    pub events: Vec<u32>,
+    /// Events that the sink's `when` left out.
+    pub filtered: u64,
+    /// Events that do not fit the sink's columns (already among the delivery's dead letters).
+    pub refused: u64,
+}
+
+impl Rows {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The bytes of row `n`.
+    pub fn row(&self, n: usize) -> &[u8] {
+        let start = if n == 0 { 0 } else { self.ends[n - 1] as usize };
+        &self.bytes[start..self.ends[n] as usize]
+    }
+
+    /// Ends the row that was appended to `bytes` for `event`.
+    pub fn finish_row(&mut self, event: u32) {
+        self.ends.push(u32::try_from(self.bytes.len()).expect("batches are cut far below 4 GiB"));
+        self.events.push(event);
+    }
+}
+
+/// An event that left the stream, with all that is needed to understand and to replay it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its offset in the lane's partition.
+    pub offset: i64,
+    /// Its own time, nanoseconds since 1970.
+    pub timestamp_ns: i64,
+    /// Where it was rejected.
+    pub stage: Stage,
+    /// By which plugin.
+    pub plugin: Option<Arc<PluginRef>>,
+    /// By which sink; it may have reached others.
+    pub sink: Option<Arc<str>>,
+    /// A short stable word.
+    pub code: String,
+    /// A sentence for people.
+    pub reason: String,
+    /// The original key.
+    pub key: Option<Vec<u8>>,
+    /// The original payload, untouched.
+    pub payload: Option<Vec<u8>>,
+    /// The original headers.
+    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl DeadLetter {
+    /// The dead letter of a rejected event of `batch`.
+    pub fn new(batch: &Batch, rejection: Rejection) -> Self {
+        let index = rejection.event as usize;
+        let record = &batch.raw.records()[index];
+        Self {
+            offset: record.offset,
+            timestamp_ns: record.timestamp_ns,
+            stage: rejection.stage,
+            plugin: rejection.plugin,
+            sink: rejection.sink,
+            code: rejection.code.into_owned(),
+            reason: rejection.reason,
+            key: batch.raw.key(index).map(<[u8]>::to_vec),
+            payload: batch.raw.payload(index).map(<[u8]>::to_vec),
+            headers: batch.raw.headers(index).map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
+        }
+    }
+}

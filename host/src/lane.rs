@@ -1,0 +1,1 @@
+//! A lane: one partition from source to commit.

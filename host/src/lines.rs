@@ -1,0 +1,1 @@
+//! JSON lines: the sources stdin and file, the sinks file and stdout.
