@@ -1,9 +1,10 @@
 //! A batch on its way: the raw events, which of them still flow, and their projected fields as slots.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::{FieldKind, Path, Projection, RawBatch, Rejection, SlotState, Span};
+use crate::row::Place;
+use crate::written::Cell;
+use crate::{FieldKind, Path, Projection, RawBatch, SlotState, Span, State};
 
 /// Events of one partition with their projected fields. Event e's column c is cell e * columns + c of `slots` and
 /// `states`; an event keeps its index (of [`RawBatch::records`]) when others leave.
@@ -23,8 +24,14 @@ pub struct Batch {
     pub states: Vec<SlotState>,
     /// Every event's time, nanoseconds since 1970, by index.
     pub times: Vec<i64>,
-    /// What enrichers wrote, in the order of first writing; a later write to the same path replaces the earlier.
+    /// What enrichers wrote, in the order of first writing; a later write to the same path replaces the earlier. A path
+    /// that is written in several kinds has an entry for each, of which an event has one; an event keeps no field
+    /// inside of another.
     pub written: Vec<Written>,
+    /// Where the payloads hold what may be written and its parents, row by row.
+    pub(crate) places: Vec<Place>,
+    /// By field that may be written: its entries in `written`.
+    pub(crate) written_at: Vec<Vec<usize>>,
 }
 
 /// One written field, over all events of the batch by index; state absent where an event's field was left alone.
@@ -52,6 +59,21 @@ pub struct WrittenRows {
 }
 
 impl Batch {
+    #[allow(clippy::too_many_arguments, reason = "one per column-shaped part, all made by one function")]
+    pub(crate) fn extracted(
+        raw: RawBatch,
+        projection: Arc<Projection>,
+        live: Vec<u32>,
+        text: Vec<u8>,
+        slots: Vec<u64>,
+        states: Vec<SlotState>,
+        places: Vec<Place>,
+        times: Vec<i64>,
+    ) -> Self {
+        let written_at = vec![Vec::new(); projection.writes().fields.len()];
+        Self { raw, projection, live, text, slots, states, times, written: Vec::new(), places, written_at }
+    }
+
     /// Number of columns.
     #[inline]
     pub fn columns(&self) -> usize {
@@ -71,6 +93,23 @@ impl Batch {
         Span::of_slot(slot).get(&self.text).expect("slots are checked when they are made")
     }
 
+    /// Whether an enricher wrote a field of the event.
+    pub fn is_written(&self, event: u32) -> bool {
+        self.written.iter().any(|written| written.states[event as usize].state() != State::Absent)
+    }
+
+    /// Kind and cell of what is written at a field, by its index among those that may be.
+    pub(crate) fn written_cell(&self, field: usize, event: u32) -> Option<(FieldKind, Cell)> {
+        let entries = self.written_at[field].iter().map(|&index| &self.written[index]);
+        let cells = entries.map(|entry| (entry.kind, (entry.states[event as usize], entry.slots[event as usize])));
+        cells.into_iter().find(|(_, (state, _))| state.state() != State::Absent)
+    }
+
+    pub(crate) fn places_of(&self, event: u32) -> &[Place] {
+        let places = self.projection.writes().places();
+        &self.places[event as usize * places..(event as usize + 1) * places]
+    }
+
     /// Takes the given events (indices, rising) out of the flow.
     pub fn remove(&mut self, events: &[u32]) {
         let mut gone = events.iter().copied().peekable();
@@ -79,30 +118,4 @@ impl Batch {
             gone.peek() != Some(event)
         });
     }
-
-    /// Takes over what an enricher wrote for `events` (indices, rising): later readers of the paths see the new values.
-    /// Answers the events whose payload cannot take a field since a parent of it is no object (code
-    /// `enrich_conflict`); they have not been changed, and the caller removes them.
-    ///
-    /// # Errors
-    /// A sentence when the rows do not have the shape that `fields` and `events` ask for, a slot reaches outside the
-    /// text, text is not UTF-8, a float is not finite, a boolean is neither 0 nor 1, or a JSON token is not valid JSON.
-    /// Nothing has been changed then.
-    pub fn apply(
-        &mut self,
-        fields: &[(Path, FieldKind)],
-        events: &[u32],
-        rows: &WrittenRows,
-    ) -> Result<Vec<Rejection>, String> {
-        todo!("core helper: {fields:?} {events:?} {rows:?}")
-    }
-
-    /// The payload of an event after enrichment: the source's bytes with each written field replacing the (last) existing
-    /// value's bytes or inserted before the closing brace; absent parents are made. Borrowed when nothing was written.
-    pub fn payload(&self, event: u32) -> Cow<'_, [u8]> {
-        todo!("core helper: {event}")
-    }
 }
-
-#[cfg(test)]
-mod tests {}

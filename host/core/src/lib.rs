@@ -4,14 +4,29 @@
 //! argument.
 
 mod alert;
+mod apply;
 mod batch;
 mod digest;
+mod fault;
 mod field;
+mod gather;
+mod keys;
+mod marks;
+mod number;
 mod origin;
+mod overlay;
 mod path;
 mod projection;
 mod raw_batch;
 mod rejection;
+mod row;
+mod scan;
+mod skip;
+mod splice;
+mod string;
+mod trie;
+mod writes;
+mod written;
 
 pub use alert::{Alert, AlertId, Severity};
 pub use batch::{Batch, Written, WrittenRows};
@@ -22,3 +37,5 @@ pub use path::{PATH_BYTES_MAX, PATH_KEYS_MAX, Path, PathError};
 pub use projection::{Column, EventTime, Projection, ProjectionBuilder};
 pub use raw_batch::{Header, RawBatch, Record, Span};
 pub use rejection::{PluginRef, Rejection, Stage};
+pub use scan::DEPTH_MAX;
+pub use written::WRITTEN_BYTES_MAX;

@@ -30,6 +30,11 @@ pub enum PathError {
 }
 
 impl Path {
+    /// The path of some keys of another path.
+    pub(crate) fn of_keys(keys: &[String]) -> Self {
+        Self { keys: keys.to_vec() }
+    }
+
     /// The keys, outermost first; at least one.
     pub fn keys(&self) -> &[String] {
         &self.keys

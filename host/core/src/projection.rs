@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::{Batch, FieldKind, Path, RawBatch, Rejection};
+use crate::fault::Fault;
+use crate::row::{Place, Row, TextArena};
+use crate::scan::Scanner;
+use crate::trie::{Target, Trie};
+use crate::writes::Writes;
+use crate::{Batch, FieldKind, Path, RawBatch, Record, Rejection, SlotState};
 
 /// One thing that is read from every payload. A (path, kind) pair is one column, whoever asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +18,7 @@ pub struct Column {
     pub kind: FieldKind,
 }
 
-/// How an event's time is found.
+/// How an event's time is found. What enrichers write does not change it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum EventTime {
     /// The record's own time.
@@ -27,6 +32,10 @@ pub enum EventTime {
 #[derive(Debug)]
 pub struct Projection {
     columns: Vec<Column>,
+    trie: Trie,
+    raw_columns: Vec<usize>,
+    event_bytes_max: usize,
+    writes: Writes,
 }
 
 /// Collects columns, each (path, kind) once.
@@ -45,7 +54,11 @@ impl ProjectionBuilder {
     }
 
     /// The index of the column for `path` and `kind`, made if it is not there.
+    ///
+    /// # Panics
+    /// When there is no path though `kind` is not [`FieldKind::Raw`], or there is one though it is.
     pub fn column(&mut self, path: Option<&Path>, kind: FieldKind) -> usize {
+        assert_eq!(path.is_none(), kind == FieldKind::Raw, "all columns but raw ones have a path");
         let column = Column { path: path.cloned(), kind };
         self.columns.iter().position(|c| *c == column).unwrap_or_else(|| {
             self.columns.push(column);
@@ -53,7 +66,7 @@ impl ProjectionBuilder {
         })
     }
 
-    /// Says that an enricher may write `path`, so that conflicts with the payload's shape are found.
+    /// Says that an enricher may write `path`: only such paths can be given to [`Batch::apply`].
     pub fn write(&mut self, path: &Path) {
         if !self.writes.contains(path) {
             self.writes.push(path.clone());
@@ -62,8 +75,32 @@ impl ProjectionBuilder {
 
     /// The finished projection.
     pub fn build(self) -> Arc<Projection> {
-        todo!("core helper: {:?} {:?} {}", self.writes, self.event_time, self.event_bytes_max)
+        let writes = Writes::new(&self.writes, &self.columns);
+        let mut trie = Trie::new();
+        for (target, path) in cells(&self.columns) {
+            trie.add(path.keys(), target);
+        }
+        if let EventTime::Field(path) = &self.event_time {
+            trie.add(path.keys(), Target::Time);
+        }
+        writes.add_places(&mut trie);
+        let raw = |column: &usize| self.columns[*column].path.is_none();
+        Arc::new(Projection {
+            raw_columns: (0..self.columns.len()).filter(raw).collect(),
+            columns: self.columns,
+            trie,
+            event_bytes_max: self.event_bytes_max,
+            writes,
+        })
     }
+}
+
+/// The columns that have a path, as targets of a trie.
+pub(crate) fn cells(columns: &[Column]) -> impl Iterator<Item = (Target, &Path)> {
+    columns.iter().enumerate().filter_map(|(index, column)| {
+        let index = u32::try_from(index).expect("far fewer columns than 2^32 are configured");
+        Some((Target::Cell { kind: column.kind, column: index }, column.path.as_ref()?))
+    })
 }
 
 impl Projection {
@@ -72,10 +109,87 @@ impl Projection {
         &self.columns
     }
 
-    /// Walks each payload once, the whole of it, and reads the columns. Events that cannot be taken are rejected and not live
-    /// in the batch: `tombstone`, `empty`, `too_large`, `not_json` (with byte position), `not_an_object`, `too_deep`, `bad_utf8`,
-    /// `lone_surrogate`, ...
+    pub(crate) fn writes(&self) -> &Writes {
+        &self.writes
+    }
+
+    /// Walks each payload once, the whole of it, and reads the columns. Events that cannot be taken are not live in the
+    /// batch but rejected, in event order, with a reason that names the byte:
+    ///
+    /// | code | the payload |
+    /// |---|---|
+    /// | `tombstone` | is not there (a Kafka record whose value is null) |
+    /// | `empty` | has no byte, or nothing but white space |
+    /// | `too_large` | has more bytes than allowed, or was cut by its source |
+    /// | `bad_utf8` | is not UTF-8 |
+    /// | `not_json` | is not JSON, or something follows its object |
+    /// | `truncated` | ends before its JSON does |
+    /// | `not_an_object` | is JSON, but no object |
+    /// | `too_deep` | nests more than [`crate::DEPTH_MAX`] objects and arrays |
+    /// | `lone_surrogate` | has an escape that is half of a surrogate pair |
+    ///
+    /// Numbers are integers when they have no fraction and no exponent and fit 64 bits (`-0` is 0); all others are floats,
+    /// rounded correctly; one beyond the floats' range is of another type in a float column.
     pub fn extract(self: &Arc<Self>, raw: RawBatch) -> (Batch, Vec<Rejection>) {
-        todo!("core helper: {raw:?}")
+        let (columns, places) = (self.columns.len(), self.writes.places());
+        let mut slots = vec![0; raw.len() * columns];
+        let mut states = vec![SlotState::ABSENT; raw.len() * columns];
+        let mut place_rows = vec![Place::ABSENT; raw.len() * places];
+        let mut text = TextArena::with_room(raw.bytes() / 2);
+        let mut times = Vec::with_capacity(raw.len());
+        let mut live = Vec::with_capacity(raw.len());
+        let mut rejections = Vec::new();
+        let mut scanner = Scanner::new(&self.trie);
+        for (event, record) in raw.records().iter().enumerate() {
+            let (cells, text_before) = (event * columns..(event + 1) * columns, text.len());
+            let mut row = Row {
+                slots: &mut slots[cells.clone()],
+                states: &mut states[cells],
+                places: &mut place_rows[event * places..(event + 1) * places],
+                time_ns: None,
+                text: &mut text,
+            };
+            match self.extract_event(&raw, record, &mut scanner, &mut row) {
+                Ok(()) => {
+                    live.push(event as u32);
+                    times.push(row.time_ns.unwrap_or(record.timestamp_ns));
+                }
+                Err(fault) => {
+                    row.states.fill(SlotState::ABSENT);
+                    row.places.fill(Place::ABSENT);
+                    text.truncate(text_before);
+                    times.push(record.timestamp_ns);
+                    rejections.push(fault.reject(event as u32));
+                }
+            }
+        }
+        let text = text.into_bytes();
+        (Batch::extracted(raw, self.clone(), live, text, slots, states, place_rows, times), rejections)
+    }
+
+    #[inline]
+    fn extract_event(
+        &self,
+        raw: &RawBatch,
+        record: &Record,
+        scanner: &mut Scanner<'_>,
+        row: &mut Row<'_>,
+    ) -> Result<(), Fault> {
+        let payload = self.payload(raw, record)?;
+        scanner.object(payload, row)?;
+        for &column in &self.raw_columns {
+            row.raw(column, payload);
+        }
+        if row.text.overflowed() { Err(Fault::TooMuchText) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn payload<'r>(&self, raw: &'r RawBatch, record: &Record) -> Result<&'r [u8], Fault> {
+        let payload = raw.slice(record.payload.ok_or(Fault::Tombstone)?);
+        let length = record.cut_from.unwrap_or(payload.len() as u64);
+        if record.cut_from.is_some() || payload.len() > self.event_bytes_max {
+            return Err(Fault::TooLarge { length, limit: self.event_bytes_max as u64 });
+        }
+        if payload.is_empty() { Err(Fault::Empty) } else { Ok(payload) }
     }
 }

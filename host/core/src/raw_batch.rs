@@ -90,10 +90,11 @@ impl RawBatch {
         self.arena.reserve(bytes);
     }
 
-    /// Copies one event in. Offsets must rise; the batch then ends after `offset`.
+    /// Copies one event in. Offsets must rise (several alerts of one event share its offset); the batch then ends after
+    /// `offset`.
     ///
     /// # Panics
-    /// When `offset` lies before the batch's end, or the arena would pass 4 GiB.
+    /// When `offset` lies before the last one, or the arena would pass 4 GiB.
     pub fn push<'a>(
         &mut self,
         offset: i64,
@@ -102,7 +103,8 @@ impl RawBatch {
         payload: Option<&[u8]>,
         headers: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) {
-        assert!(offset >= self.next_offset, "offsets rise within a batch: {offset} after {}", self.next_offset);
+        let repeated = self.records.last().is_some_and(|record| record.offset == offset);
+        assert!(repeated || offset >= self.next_offset, "offsets rise within a batch: {offset} < {}", self.next_offset);
         let key = key.map(|bytes| self.copy(bytes));
         let payload = payload.map(|bytes| self.copy(bytes));
         let first_header = self.headers.len() as u32;

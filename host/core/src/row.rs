@@ -1,0 +1,340 @@
+//! The cells of one event while its payload is scanned, and the text arena that they point into.
+
+use crate::number::{self, Number};
+use crate::string;
+use crate::trie::{Node, Target};
+use crate::{FieldKind, JsonType, SlotState, Span, State};
+
+/// The most bytes of a batch's text: what a slot can name.
+pub(crate) const TEXT_BYTES_MAX: usize = u32::MAX as usize;
+/// Text up to these lengths is copied as one block of so many bytes, which is faster than by its own length.
+const SHORT_BYTES: usize = 16;
+const MIDDLE_BYTES: usize = 64;
+
+/// A value that was found: the range of its token in the payload (a string's with its quotes) and what it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Token {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) value: Value,
+}
+
+/// What a token stands for, as far as the scanner knows it at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Float,
+    String {
+        /// Whether it holds a backslash.
+        escaped: bool,
+    },
+    Array,
+    Object,
+}
+
+impl From<Number> for Value {
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Integer(value) => Self::Integer(value),
+            Number::Float => Self::Float,
+        }
+    }
+}
+
+impl Value {
+    fn json_type(self) -> JsonType {
+        match self {
+            Self::Null => JsonType::Null,
+            Self::Boolean(_) => JsonType::Boolean,
+            Self::Integer(_) => JsonType::Integer,
+            Self::Float => JsonType::Float,
+            Self::String { .. } => JsonType::String,
+            Self::Array => JsonType::Array,
+            Self::Object => JsonType::Object,
+        }
+    }
+}
+
+/// Where a value stands in the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its token.
+    pub(crate) span: Span,
+    /// Its type; absent when there is no such value.
+    pub(crate) state: SlotState,
+}
+
+impl Place {
+    pub(crate) const ABSENT: Self = Self { span: Span { start: 0, len: 0 }, state: SlotState::ABSENT };
+}
+
+/// One event's cells, places and time. All begin absent.
+pub(crate) struct Row<'a> {
+    pub(crate) slots: &'a mut [u64],
+    pub(crate) states: &'a mut [SlotState],
+    pub(crate) places: &'a mut [Place],
+    pub(crate) time_ns: Option<i64>,
+    pub(crate) text: &'a mut TextArena,
+}
+
+impl Row<'_> {
+    /// Takes a string without escapes at `node`: the usual case at once, all others as any value.
+    #[inline(always)]
+    pub(crate) fn plain_string(&mut self, node: &Node, payload: &[u8], start: usize, end: usize) {
+        if let Some((FieldKind::Text, column)) = node.only_cell() {
+            let slot = self.text.push(payload, start + 1, end - 1);
+            self.set(column, State::Present, JsonType::String, slot);
+        } else {
+            self.value(node, payload, &Token { start, end, value: Value::String { escaped: false } });
+        }
+    }
+
+    /// Takes a number at `node`, likewise.
+    #[inline(always)]
+    pub(crate) fn number(&mut self, node: &Node, payload: &[u8], start: usize, end: usize, number: Number) {
+        match (node.only_cell(), number) {
+            (Some((FieldKind::Integer, column)), Number::Integer(value)) => {
+                self.set(column, State::Present, JsonType::Integer, value as u64);
+            }
+            _ => self.value(node, payload, &Token { start, end, value: Value::from(number) }),
+        }
+    }
+
+    #[inline(always)]
+    fn set(&mut self, column: u32, state: State, json_type: JsonType, slot: u64) {
+        self.states[column as usize] = SlotState::new(state, json_type);
+        self.slots[column as usize] = slot;
+    }
+
+    /// Takes a value at `node` in which nothing is looked for; what was found below it before is gone.
+    #[inline(never)]
+    pub(crate) fn value(&mut self, node: &Node, payload: &[u8], token: &Token) {
+        self.clear(&node.below);
+        self.store(node, payload, token);
+    }
+
+    /// Takes back what was found for `targets`.
+    #[inline]
+    pub(crate) fn clear(&mut self, targets: &[Target]) {
+        for target in targets {
+            match *target {
+                Target::Cell { column, .. } => self.states[column as usize] = SlotState::ABSENT,
+                Target::Time => self.time_ns = None,
+                Target::Place(place) => self.places[place as usize] = Place::ABSENT,
+            }
+        }
+    }
+
+    /// Takes the value at `node` for all that it is wanted for.
+    #[inline]
+    pub(crate) fn store(&mut self, node: &Node, payload: &[u8], token: &Token) {
+        for target in &node.targets {
+            match *target {
+                Target::Cell { kind, column } => {
+                    let (state, slot) = self.cell(kind, payload, token);
+                    self.set(column, state, token.value.json_type(), slot);
+                }
+                Target::Time => self.time_ns = time_ns(payload, token),
+                Target::Place(place) => {
+                    let span = Span { start: token.start as u32, len: (token.end - token.start) as u32 };
+                    let state = SlotState::new(State::Present, token.value.json_type());
+                    self.places[place as usize] = Place { span, state };
+                }
+            }
+        }
+    }
+
+    /// Takes the whole payload as a raw column.
+    pub(crate) fn raw(&mut self, column: usize, payload: &[u8]) {
+        self.slots[column] = self.text.push(payload, 0, payload.len());
+        self.states[column] = SlotState::new(State::Present, JsonType::Object);
+    }
+
+    #[inline(always)]
+    fn cell(&mut self, kind: FieldKind, payload: &[u8], token: &Token) -> (State, u64) {
+        match (kind, token.value) {
+            (_, Value::Null) => (State::Null, 0),
+            (FieldKind::Text, Value::String { escaped }) => (State::Present, self.string(payload, token, escaped)),
+            (FieldKind::Integer, Value::Integer(value)) => (State::Present, value as u64),
+            (FieldKind::Float, Value::Integer(value)) => (State::Present, (value as f64).to_bits()),
+            (FieldKind::Boolean, Value::Boolean(value)) => (State::Present, u64::from(value)),
+            (FieldKind::Json, _) => (State::Present, self.text.push(payload, token.start, token.end)),
+            (FieldKind::Float, Value::Float) => self.float(payload, token),
+            (_, Value::String { escaped }) => (State::OtherType, self.string(payload, token, escaped)),
+            _ => (State::OtherType, self.text.push(payload, token.start, token.end)),
+        }
+    }
+
+    #[inline(always)]
+    fn string(&mut self, payload: &[u8], token: &Token, escaped: bool) -> u64 {
+        let (start, end) = (token.start + 1, token.end - 1);
+        if escaped { self.text.push_unescaped(&payload[start..end]) } else { self.text.push(payload, start, end) }
+    }
+
+    #[inline(never)]
+    fn float(&mut self, payload: &[u8], token: &Token) -> (State, u64) {
+        let value = number::float(&payload[token.start..token.end]);
+        if value.is_finite() {
+            (State::Present, value.to_bits())
+        } else {
+            (State::OtherType, self.text.push(payload, token.start, token.end))
+        }
+    }
+}
+
+/// The time that a value says, nanoseconds since 1970; `None` when it says none.
+fn time_ns(payload: &[u8], token: &Token) -> Option<i64> {
+    const NS_PER_MS: i64 = 1_000_000;
+    match token.value {
+        Value::Integer(ms) => ms.checked_mul(NS_PER_MS),
+        Value::String { escaped: false } => rfc3339_ns(&payload[token.start + 1..token.end - 1]),
+        Value::String { escaped: true } => {
+            let content = &payload[token.start + 1..token.end - 1];
+            let mut text = vec![0; content.len()];
+            let length = string::unescape(content, &mut text);
+            rfc3339_ns(&text[..length])
+        }
+        _ => None,
+    }
+}
+
+fn rfc3339_ns(text: &[u8]) -> Option<i64> {
+    wasmill_expr::time::parse_rfc3339(std::str::from_utf8(text).ok()?).ok()
+}
+
+/// Text that grows at its end. Bytes behind `len` are room made ahead.
+pub(crate) struct TextArena {
+    bytes: Vec<u8>,
+    len: usize,
+    limit: usize,
+    overflowed: bool,
+}
+
+impl TextArena {
+    /// Goes on after the text that is there.
+    pub(crate) fn after(bytes: Vec<u8>) -> Self {
+        Self { len: bytes.len(), bytes, limit: TEXT_BYTES_MAX, overflowed: false }
+    }
+
+    /// Room for `bytes` bytes.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self { bytes: vec![0; bytes], len: 0, limit: TEXT_BYTES_MAX, overflowed: false }
+    }
+
+    /// Holds at most `limit` bytes.
+    #[cfg(test)]
+    pub(crate) fn limited(limit: usize) -> Self {
+        Self { limit, ..Self::with_room(0) }
+    }
+
+    /// The text, without the room.
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.len);
+        self.bytes
+    }
+
+    /// The text.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Bytes of text.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Takes back what came after the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = len;
+        self.overflowed = false;
+    }
+
+    /// Whether something had no room below the limit; its slots are empty.
+    pub(crate) fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Appends `source[start..end]` and answers its slot.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, source: &[u8], start: usize, end: usize) -> u64 {
+        let length = end - start;
+        if !self.make_room(length) {
+            return 0;
+        }
+        let at = self.len;
+        if length <= SHORT_BYTES && start + SHORT_BYTES <= source.len() {
+            self.bytes[at..at + SHORT_BYTES].copy_from_slice(&source[start..start + SHORT_BYTES]);
+        } else if length <= MIDDLE_BYTES && start + MIDDLE_BYTES <= source.len() {
+            self.bytes[at..at + MIDDLE_BYTES].copy_from_slice(&source[start..start + MIDDLE_BYTES]);
+        } else {
+            self.bytes[at..at + length].copy_from_slice(&source[start..end]);
+        }
+        self.taken(length)
+    }
+
+    /// Appends the text that a string's content (checked before) stands for.
+    fn push_unescaped(&mut self, content: &[u8]) -> u64 {
+        if !self.make_room(content.len()) {
+            return 0;
+        }
+        let length = string::unescape(content, &mut self.bytes[self.len..]);
+        self.taken(length)
+    }
+
+    #[inline(always)]
+    fn taken(&mut self, length: usize) -> u64 {
+        let span = Span { start: self.len as u32, len: length as u32 };
+        self.len += length;
+        span.slot()
+    }
+
+    #[inline(always)]
+    fn make_room(&mut self, length: usize) -> bool {
+        let wanted = self.len + length + MIDDLE_BYTES;
+        wanted <= self.bytes.len() || self.grow(wanted)
+    }
+
+    #[cold]
+    fn grow(&mut self, wanted: usize) -> bool {
+        if wanted - MIDDLE_BYTES > self.limit {
+            self.overflowed = true;
+            return false;
+        }
+        let room = wanted.max(2 * self.bytes.len()).min(self.limit + MIDDLE_BYTES);
+        self.bytes.resize(room, 0);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_limited_in_bytes() {
+        let source = [b'x'; 100];
+        for (lengths, fits) in [(&[40, 60][..], true), (&[40, 61], false), (&[100], true), (&[1, 9, 90, 1], false)] {
+            let mut arena = TextArena::limited(100);
+            for &length in lengths {
+                arena.push(&source, 0, length);
+            }
+            assert_eq!(arena.overflowed(), !fits, "{lengths:?}");
+            arena.truncate(0);
+            assert!(!arena.overflowed());
+        }
+    }
+
+    #[test]
+    fn slots_name_what_was_pushed_whatever_its_length_and_place() {
+        let source: Vec<u8> = (0..100).collect();
+        let mut arena = TextArena::with_room(0);
+        let ranges: Vec<_> = (0..100).flat_map(|start| (start..=100).map(move |end| (start, end))).collect();
+        let slots: Vec<_> = ranges.iter().map(|&(start, end)| arena.push(&source, start, end)).collect();
+        let text = arena.into_bytes();
+        for ((start, end), slot) in ranges.into_iter().zip(slots) {
+            assert_eq!(Span::of_slot(slot).get(&text), Some(&source[start..end]));
+        }
+    }
+}
