@@ -1,1 +1,41 @@
-//! Placeholder.
+//! Loads, limits and runs plugins. The only crate that names wasmtime.
+//!
+//! [`Engine::load`] makes a [`Plugin`] of a file's bytes; a [`Generation`] of plugins runs batches, each on one thread with its
+//! [`Worker`]. A plugin is sandboxed and cannot wait for anything; what it may burn is in its [`Limits`]. Deliberately absent:
+//! any clock that decides, and any I/O beside the compile child and the compile cache.
+
+mod abi;
+mod answer;
+mod blame;
+mod cache;
+mod compile;
+mod contract;
+mod error;
+mod fault;
+mod gather;
+mod generation;
+mod guest;
+mod guest_log;
+mod instance;
+mod limits;
+mod load;
+mod manifest;
+mod outcome;
+mod prepare;
+mod settings;
+mod snapshot;
+mod step;
+mod trusted;
+mod wasi;
+mod watch;
+
+pub use blame::{Blame, GUILTY_MIN, WINDOW_OFFSETS};
+pub use compile::{COMPILE_ARGUMENT, CompileLimits, Compiler, compile_child_main};
+pub use contract::{INTERFACE_VERSION, Kinds};
+pub use error::{EngineError, LoadError, Reason};
+pub use generation::{Generation, Worker};
+pub use limits::{Limits, MEMORY_BYTES_CEILING, TABLE_ELEMENTS_CEILING};
+pub use load::{Engine, EngineOptions, InstanceMode, Plugin, PluginSpec};
+pub use manifest::FIELDS_MAX;
+pub use outcome::{Broken, Cost, Outcome};
+pub use watch::{Running, Watch};

@@ -1,0 +1,131 @@
+//! What goes wrong in a call, told so that the guilty limit or function is named.
+
+use wasmtime::{Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::guest::Denied;
+use crate::guest_log::{Line, clean};
+use crate::limits::Limits;
+
+/// Functions of the guest that a reason names at most.
+const FRAMES_MAX: usize = 4;
+/// Bytes of a function's name in a reason.
+const FRAME_BYTES_MAX: usize = 120;
+/// What Rust's panic handler says after each panic.
+const PANIC_NOTE: &str = "note: run with `RUST_BACKTRACE";
+/// Bytes of a reason about a fault.
+const REASON_BYTES_MAX: usize = 1000;
+
+/// A call that did not end well: the plugin's or an event's fault, never the host's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// `trap`, `fuel`, `memory`, `output_too_large` or `bad_answer`.
+    pub(crate) code: &'static str,
+    pub(crate) text: String,
+}
+
+impl Fault {
+    pub(crate) fn bad_answer(text: impl Into<String>) -> Self {
+        Self { code: "bad_answer", text: text.into() }
+    }
+
+    pub(crate) fn too_large(text: impl Into<String>) -> Self {
+        Self { code: "output_too_large", text: text.into() }
+    }
+
+    /// What `error` says, given which growth was denied and what the guest said before.
+    pub(crate) fn of(error: &wasmtime::Error, denied: Option<Denied>, said: &[Line], limits: &Limits) -> Self {
+        let trap = error.downcast_ref::<Trap>();
+        let (code, what) = match (trap, denied) {
+            (Some(Trap::OutOfFuel), _) => {
+                ("fuel", "burned all its fuel (see limits.fuel_per_event and limits.fuel_configure)".to_owned())
+            }
+            (_, Some(Denied::Memory)) => ("memory", format!("needs more than {} bytes of memory", limits.memory_bytes)),
+            (_, Some(Denied::Table)) => ("memory", format!("needs more than {} table elements", limits.table_elements)),
+            (Some(trap), None) => ("trap", format!("trapped: {}", trap.to_string().trim_start_matches("wasm trap: "))),
+            (None, None) => Self::without_trap(error, limits),
+        };
+        let mut text = what;
+        let said: Vec<&str> =
+            said.iter().map(|(_, line)| line.as_str()).filter(|l| !l.starts_with(PANIC_NOTE)).collect();
+        for line in &said[said.len().saturating_sub(2)..] {
+            text.push_str(&format!("; it said \"{line}\""));
+        }
+        let frames = frames(error);
+        if !frames.is_empty() {
+            text.push_str(&format!("; in {}", frames.join(" < ")));
+        }
+        Self { code, text: clean(&text, REASON_BYTES_MAX) }
+    }
+
+    fn without_trap(error: &wasmtime::Error, limits: &Limits) -> (&'static str, String) {
+        if let Some(exit) = error.downcast_ref::<I32Exit>() {
+            return ("trap", format!("called exit({})", exit.0));
+        }
+        let text = format!("{:#}", error.root_cause());
+        // The type of this error is private to wasmtime.
+        if text.contains("fuel allocated for hostcalls") {
+            return ("output_too_large", format!("hands over more than {} bytes at once", limits.output_bytes));
+        }
+        if error.downcast_ref::<WasmBacktrace>().is_some() {
+            return ("trap", format!("was stopped: {text}"));
+        }
+        ("bad_answer", format!("gives an answer that cannot be read: {text}"))
+    }
+}
+
+/// The innermost functions of the guest, without the language's own panic machinery.
+fn frames(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let text = backtrace.to_string();
+    text.lines()
+        .filter_map(|line| line.split_once(" - ").map(|(_, name)| name.trim()))
+        .map(|name| plain(name.rsplit_once('!').map_or(name, |(_, function)| function)))
+        .filter(|name| !machinery(name))
+        .take(FRAMES_MAX)
+        .map(|name| clean(&name, FRAME_BYTES_MAX))
+        .collect()
+}
+
+/// A function's name without the hashes that the compiler adds: `core[6d9e98711c484d2e]::f` and `a::f::h29770ea6b04a9ccd`.
+fn plain(name: &str) -> String {
+    let hash = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let name = match name.rsplit_once("::h") {
+        Some((rest, tail)) if hash(tail) => rest,
+        _ => name,
+    };
+    let mut parts = name.split('[');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(']') {
+            Some((inside, rest)) if hash(inside) => plain.push_str(rest),
+            _ => plain.extend(["[", part]),
+        }
+    }
+    plain
+}
+
+fn machinery(function: &str) -> bool {
+    let ours = ["std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "__rust", "rust_", "__rdl", "abort"];
+    ours.iter().any(|prefix| function.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lose_the_hashes_of_the_compiler_and_nothing_else() {
+        assert_eq!(plain("core[6d9e98711c484d2e]::fmt::write"), "core::fmt::write");
+        assert_eq!(plain("rogue::deeds::misdeed::h29770ea6b04a9ccd"), "rogue::deeds::misdeed");
+        for name in ["<[u8] as a::B>::c", "a::h1", "wasmill:plugin/validator@0.1.0#validate", "a[b"] {
+            assert_eq!(plain(name), name);
+        }
+    }
+
+    #[test]
+    fn panic_machinery_is_told_from_the_plugins_own_functions() {
+        assert!(machinery("core::panicking::panic_fmt") && machinery("__rustc::rust_begin_unwind"));
+        assert!(!machinery("rogue::deeds::misdeed"));
+    }
+}

@@ -1,0 +1,179 @@
+//! One immutable set of plugins, and how a batch runs through it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmill_core::{Batch, Digest, Field, FieldKind, ProjectionBuilder, Rejection, Stage, State};
+
+use crate::blame::Blame;
+use crate::gather::{Gathered, Source};
+use crate::instance::Instance;
+use crate::load::Plugin;
+use crate::outcome::{Broken, Cost, Outcome};
+use crate::step::{Kind, Run};
+use crate::watch::Watch;
+
+/// A set of plugins, with the columns that they read. A batch runs in exactly one generation.
+#[derive(Debug)]
+pub struct Generation {
+    plugins: Vec<Arc<Plugin>>,
+    /// What each plugin reads, by its index.
+    sources: Vec<Vec<Source>>,
+    /// What each validator requires: column and field.
+    required: Vec<Vec<(usize, Field)>>,
+    id: Digest,
+}
+
+/// What one engine thread keeps between batches: buffers, instances that are reused, and how much fuel plugins need. None of
+/// it changes a result.
+#[derive(Debug)]
+pub struct Worker {
+    pub(crate) gathered: Gathered,
+    pub(crate) events: Vec<u32>,
+    pub(crate) gone: Vec<u32>,
+    pub(crate) kept: Kept,
+    watch: Watch,
+}
+
+/// What is kept for one generation, by plugin index.
+#[derive(Default)]
+pub(crate) struct Kept {
+    generation: Option<Digest>,
+    pub(crate) instances: HashMap<usize, Instance>,
+    /// Fuel per event of the last batch.
+    pub(crate) appetites: HashMap<(usize, Kind), u64>,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("instances", &self.instances.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Worker {
+    /// A worker that has run nothing.
+    pub fn new() -> Self {
+        Self {
+            gathered: Gathered::default(),
+            events: Vec::new(),
+            gone: Vec::new(),
+            kept: Kept::default(),
+            watch: Watch::new(),
+        }
+    }
+
+    /// A handle that tells other threads in which plugin this worker is, and for how long.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+}
+
+impl Generation {
+    /// A generation of `plugins`, which are in the order of their files. Asks `projection` for what they read and says
+    /// what they may write.
+    pub fn new(plugins: Vec<Arc<Plugin>>, projection: &mut ProjectionBuilder) -> Self {
+        let mut sources = Vec::with_capacity(plugins.len());
+        let mut required = Vec::with_capacity(plugins.len());
+        for plugin in &plugins {
+            let columns: Vec<usize> =
+                plugin.reads().iter().map(|field| projection.column(field.path.as_ref(), field.kind)).collect();
+            sources.push(plugin.reads().iter().zip(&columns).map(|(field, at)| Source::new(*at, field.kind)).collect());
+            let must = plugin.reads().iter().zip(&columns).filter(|(field, _)| field.required);
+            required.push(must.map(|(field, at)| (*at, field.clone())).collect());
+            plugin.writes().iter().for_each(|(path, _)| projection.write(path));
+        }
+        let digests = plugins.iter().flat_map(|plugin| [plugin.reference().digest, plugin.config_digest()]);
+        let digests: Vec<Digest> = digests.collect();
+        let id = Digest::of_parts(digests.iter().map(|digest| digest.as_bytes().as_slice()));
+        Self { plugins, sources, required, id }
+    }
+
+    /// The digest of all plugins and their configurations, in order: what a result depends on, beside its event.
+    pub fn id(&self) -> Digest {
+        self.id
+    }
+
+    /// Its plugins, in order; [`Outcome::costs`] and [`crate::Running::plugin`] go by their index.
+    pub fn plugins(&self) -> &[Arc<Plugin>] {
+        &self.plugins
+    }
+
+    /// Runs a batch through all plugins: validators first, then enrichers, then alerters, each in the order of their files.
+    /// Rejected and dropped events leave the batch before the next plugin. `blame` is the lane's, and changes only when the
+    /// batch could be run.
+    ///
+    /// Blocks its thread for as long as the guests' fuel lasts; call it from a plain thread.
+    ///
+    /// # Errors
+    /// When a plugin is broken or there is no room for it. The batch is half changed then: project it again from its raw
+    /// events.
+    pub fn run(&self, batch: &mut Batch, blame: &mut Blame, worker: &mut Worker) -> Result<Outcome, Broken> {
+        if worker.kept.generation != Some(self.id) {
+            worker.kept = Kept { generation: Some(self.id), ..Kept::default() };
+        }
+        let mut outcome = Outcome { costs: vec![Cost::default(); self.plugins.len()], ..Outcome::default() };
+        let mut blamed = blame.clone();
+        for kind in [Kind::Validator, Kind::Enricher, Kind::Alerter] {
+            for (index, plugin) in self.plugins.iter().enumerate().filter(|(_, plugin)| kind.is_of(plugin.kinds())) {
+                if kind == Kind::Validator {
+                    self.reject_incomplete(index, batch, &mut outcome);
+                }
+                if batch.live.is_empty() {
+                    continue;
+                }
+                let run = Run { plugin, index, kind, sources: &self.sources[index], watch: worker.watch.clone() };
+                run.step(batch, &mut blamed, worker, &mut outcome)?;
+            }
+        }
+        outcome.rejections.sort_by_key(|rejection| rejection.event);
+        outcome.dropped.sort_unstable();
+        outcome.alerts.sort_by_key(|alert| alert.event);
+        *blame = blamed;
+        Ok(outcome)
+    }
+
+    /// Rejects the events that lack a field which the validator requires.
+    fn reject_incomplete(&self, index: usize, batch: &mut Batch, outcome: &mut Outcome) {
+        let required = &self.required[index];
+        if required.is_empty() {
+            return;
+        }
+        let mut gone = Vec::new();
+        for event in &batch.live {
+            let missing = required.iter().find_map(|(column, field)| match batch.cell(*event, *column).0.state() {
+                State::Absent => Some((field, "absent")),
+                State::Null => Some((field, "null")),
+                State::Present | State::OtherType => None,
+            });
+            if let Some((field, how)) = missing {
+                gone.push(*event);
+                outcome.rejections.push(Rejection {
+                    event: *event,
+                    stage: Stage::Validate,
+                    plugin: Some(self.plugins[index].reference().clone()),
+                    sink: None,
+                    code: "missing_field".into(),
+                    reason: format!("the field {} is required and is {how}", name_of(field)),
+                });
+            }
+        }
+        if !gone.is_empty() {
+            outcome.costs[index].rejected += gone.len() as u64;
+            batch.remove(&gone);
+        }
+    }
+}
+
+fn name_of(field: &Field) -> String {
+    match (&field.path, field.kind) {
+        (Some(path), _) => format!("\"{path}\""),
+        (None, FieldKind::Raw) => "of the whole payload".into(),
+        (None, _) => "without a path".into(),
+    }
+}

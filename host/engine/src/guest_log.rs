@@ -1,0 +1,148 @@
+//! What a guest says: bounded lines without control characters, kept until it is known that the call counts.
+
+use wasmill_core::PluginRef;
+
+use crate::abi::Level;
+use crate::limits::Limits;
+
+/// A line as it will be logged.
+pub(crate) type Line = (Level, String);
+
+/// The lines of one batch in one plugin.
+#[derive(Debug)]
+pub(crate) struct GuestLog {
+    lines: Vec<Line>,
+    suppressed: u64,
+    /// What was written to stdout or stderr since the last newline.
+    pending: Vec<u8>,
+    lines_max: usize,
+    line_bytes_max: usize,
+}
+
+impl GuestLog {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            lines: Vec::new(),
+            suppressed: 0,
+            pending: Vec::new(),
+            lines_max: limits.log_lines as usize,
+            line_bytes_max: limits.log_line_bytes,
+        }
+    }
+
+    /// Takes one line, if there is room for it.
+    pub(crate) fn line(&mut self, level: Level, text: &str) {
+        if self.lines.len() < self.lines_max {
+            self.lines.push((level, clean(text, self.line_bytes_max)));
+        } else {
+            self.suppressed += 1;
+        }
+    }
+
+    /// Takes bytes of stdout or stderr, which become lines at each newline.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            self.append(&rest[..end]);
+            self.end_line();
+            rest = &rest[end + 1..];
+        }
+        self.append(rest);
+    }
+
+    /// Ends the last line, if one was begun, and gives all lines and the number of those that had no room.
+    pub(crate) fn take(&mut self) -> (Vec<Line>, u64) {
+        if !self.pending.is_empty() {
+            self.end_line();
+        }
+        (std::mem::take(&mut self.lines), std::mem::take(&mut self.suppressed))
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        // One byte more than fits, so that the cut shows.
+        let room = (self.line_bytes_max + 1).saturating_sub(self.pending.len());
+        self.pending.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn end_line(&mut self) {
+        let bytes = std::mem::take(&mut self.pending);
+        let text = String::from_utf8_lossy(&bytes);
+        if !text.trim().is_empty() {
+            self.line(Level::Info, &text);
+        }
+    }
+}
+
+/// `text` without control characters, cut at `bytes_max` with an ellipsis.
+pub(crate) fn clean(text: &str, bytes_max: usize) -> String {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut line: String = text[..end].chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if end < text.len() {
+        line.push('…');
+    }
+    line
+}
+
+/// Logs lines in the plugin's name.
+pub(crate) fn emit(plugin: &PluginRef, lines: &[Line], suppressed: u64) {
+    let (name, digest) = (plugin.name.as_str(), format_args!("{:#}", plugin.digest));
+    for (level, line) in lines {
+        match level {
+            Level::Trace => tracing::trace!(plugin = name, %digest, "{line}"),
+            Level::Debug => tracing::debug!(plugin = name, %digest, "{line}"),
+            Level::Info => tracing::info!(plugin = name, %digest, "{line}"),
+            Level::Warn => tracing::warn!(plugin = name, %digest, "{line}"),
+            Level::Error => tracing::error!(plugin = name, %digest, "{line}"),
+        }
+    }
+    if suppressed > 0 {
+        tracing::warn!(plugin = name, %digest, suppressed, "the plugin logs more than limits.log_lines allows");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(lines: u32, bytes: usize) -> GuestLog {
+        GuestLog::new(&Limits { log_lines: lines, log_line_bytes: bytes, ..Limits::default() })
+    }
+
+    #[test]
+    fn lines_are_limited_in_number() {
+        let mut at = log(2, 10);
+        at.write(b"a\nb\n");
+        assert_eq!(at.take().1, 0);
+        let mut above = log(2, 10);
+        above.write(b"a\nb\nc");
+        let (lines, suppressed) = above.take();
+        assert_eq!((lines.len(), suppressed), (2, 1));
+    }
+
+    #[test]
+    fn lines_are_limited_in_length_and_hold_no_control_characters() {
+        let mut log = log(9, 4);
+        log.write(b"four\nfives\n");
+        log.line(Level::Warn, "a\x1bb");
+        let lines: Vec<String> = log.take().0.into_iter().map(|(_, line)| line).collect();
+        assert_eq!(lines, ["four", "five…", "a\u{fffd}b"]);
+    }
+
+    #[test]
+    fn endless_output_without_newline_takes_no_memory() {
+        let mut log = log(9, 4);
+        for _ in 0..1000 {
+            log.write(&[b'x'; 1000]);
+        }
+        assert!(log.pending.capacity() < 100);
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(clean("aé", 2), "a…");
+        assert_eq!(clean("aé", 3), "aé");
+    }
+}

@@ -1,0 +1,259 @@
+//! One plugin of one kind over the live events of a batch: a call, and where it fails, the search for the events that it fails on.
+//!
+//! A call that fails is split, halves in order, each in an instance of its own, until the guilty events are alone: those are
+//! rejected. The others end up in calls that succeed, with the results that they would have had without the guilty ones.
+
+use std::time::Instant;
+
+use wasmill_core::{Batch, Rejection, Stage};
+
+use crate::answer;
+use crate::blame::{Blame, TooMany};
+use crate::contract::Kinds;
+use crate::fault::Fault;
+use crate::gather::Source;
+use crate::generation::Worker;
+use crate::guest_log::{self, Line};
+use crate::instance::{Instance, NoInstance};
+use crate::load::{InstanceMode, Plugin};
+use crate::outcome::{Broken, Cost, Outcome};
+use crate::watch::Watch;
+
+/// As what a plugin is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Validator,
+    Enricher,
+    Alerter,
+}
+
+impl Kind {
+    pub(crate) fn is_of(self, kinds: Kinds) -> bool {
+        match self {
+            Self::Validator => kinds.validator,
+            Self::Enricher => kinds.enricher,
+            Self::Alerter => kinds.alerter,
+        }
+    }
+
+    fn stage(self) -> Stage {
+        match self {
+            Self::Validator => Stage::Validate,
+            Self::Enricher => Stage::Enrich,
+            Self::Alerter => Stage::Alert,
+        }
+    }
+}
+
+/// One step of a generation.
+pub(crate) struct Run<'a> {
+    pub(crate) plugin: &'a Plugin,
+    pub(crate) index: usize,
+    pub(crate) kind: Kind,
+    pub(crate) sources: &'a [Source],
+    pub(crate) watch: Watch,
+}
+
+/// A step that is going on.
+struct Ongoing<'a> {
+    run: &'a Run<'a>,
+    batch: &'a mut Batch,
+    blame: &'a mut Blame,
+    worker: &'a mut Worker,
+    outcome: &'a mut Outcome,
+    cost: Cost,
+    /// Fuel of the calls that succeeded.
+    fuel_used: u64,
+    said: Vec<Line>,
+    suppressed: u64,
+}
+
+/// Why a call gave nothing.
+enum Failure {
+    /// The events', or the plugin's, fault.
+    Fault(Fault),
+    /// Nothing that splitting could help.
+    Broken(Broken),
+}
+
+impl Run<'_> {
+    /// Runs the plugin over all live events.
+    pub(crate) fn step(
+        &self,
+        batch: &mut Batch,
+        blame: &mut Blame,
+        worker: &mut Worker,
+        outcome: &mut Outcome,
+    ) -> Result<(), Broken> {
+        let start = Instant::now();
+        self.watch.enter(self.index, start);
+        let mut events = std::mem::take(&mut worker.events);
+        events.clear();
+        events.extend_from_slice(&batch.live);
+        worker.gone.clear();
+        let first = batch.raw.records()[events[0] as usize].offset;
+        blame.sees(self.plugin.reference().digest, first);
+
+        let cost = Cost { events: events.len() as u64, ..Cost::default() };
+        let at_once = self.events_at_once(worker, events.len());
+        let mut ongoing =
+            Ongoing { run: self, batch, blame, worker, outcome, cost, fuel_used: 0, said: Vec::new(), suppressed: 0 };
+        let done = events.chunks(at_once).try_for_each(|part| ongoing.settle(part));
+        ongoing.finish(start);
+        worker.events = events;
+        self.watch.leave();
+        done
+    }
+
+    /// How many events to hand over in one call: all, unless the last batch says that they will not get by with one call's
+    /// fuel. Only saves calls that would fail; results do not depend on it.
+    fn events_at_once(&self, worker: &Worker, events: usize) -> usize {
+        let Some(appetite) = worker.kept.appetites.get(&(self.index, self.kind)) else { return events };
+        let given = self.plugin.template().limits.fuel_per_event;
+        let fit = (given - given / 4) / (*appetite).max(1);
+        events.min(usize::try_from(fit).unwrap_or(events)).max(1)
+    }
+
+    fn broken(&self, too_many: TooMany, fault: &Fault) -> Broken {
+        Broken::Plugin {
+            plugin: self.plugin.reference().clone(),
+            file: self.plugin.file().to_owned(),
+            guilty: too_many.guilty,
+            events: too_many.events,
+            reason: fault.text.clone(),
+        }
+    }
+}
+
+impl Ongoing<'_> {
+    /// Gets an answer for every one of `events`, or rejects it. Recursion is as deep as the events can be halved.
+    fn settle(&mut self, events: &[u32]) -> Result<(), Broken> {
+        match self.call(events) {
+            Ok(()) => Ok(()),
+            Err(Failure::Broken(broken)) => Err(broken),
+            Err(Failure::Fault(fault)) => match events {
+                [event] => self.reject(*event, &fault),
+                _ => {
+                    let (first, second) = events.split_at(events.len() / 2);
+                    self.settle(first)?;
+                    self.settle(second)
+                }
+            },
+        }
+    }
+
+    fn reject(&mut self, event: u32, fault: &Fault) -> Result<(), Broken> {
+        let plugin = self.run.plugin.reference();
+        let offset = self.batch.raw.records()[event as usize].offset;
+        self.blame.add(plugin.digest, offset).map_err(|too_many| self.run.broken(too_many, fault))?;
+        self.cost.rejected += 1;
+        self.worker.gone.push(event);
+        self.outcome.rejections.push(Rejection {
+            event,
+            stage: self.run.kind.stage(),
+            plugin: Some(plugin.clone()),
+            sink: None,
+            code: fault.code.into(),
+            reason: format!("the plugin {} {}", plugin.name, fault.text),
+        });
+        Ok(())
+    }
+
+    /// One call for `events`, and its answer taken over.
+    fn call(&mut self, events: &[u32]) -> Result<(), Failure> {
+        let mut instance = self.instance().map_err(Failure::Broken)?;
+        self.cost.calls += 1;
+        let done = self.ask(&mut instance, events);
+        let given = self.run.plugin.template().limits.fuel_per_event;
+        let fuel = given.saturating_sub(instance.fuel_left());
+        self.cost.fuel += fuel;
+        let (said, suppressed) = instance.said();
+        match done {
+            Ok(()) => {
+                self.fuel_used += fuel;
+                self.keep_log(said, suppressed);
+                if self.run.plugin.instance_mode() == InstanceMode::Reuse {
+                    self.worker.kept.instances.insert(self.run.index, instance);
+                }
+                Ok(())
+            }
+            Err(fault) => {
+                self.cost.traps += 1;
+                Err(Failure::Fault(fault))
+            }
+        }
+    }
+
+    fn instance(&mut self) -> Result<Instance, Broken> {
+        if let Some(instance) = self.worker.kept.instances.remove(&self.run.index) {
+            return Ok(instance);
+        }
+        let plugin = self.run.plugin;
+        Instance::new(plugin.template()).map_err(|problem| match problem {
+            NoInstance::Host(problem) => Broken::Engine { plugin: plugin.reference().clone(), problem },
+            NoInstance::Plugin(fault) => {
+                Broken::Start { plugin: plugin.reference().clone(), file: plugin.file().to_owned(), reason: fault.text }
+            }
+        })
+    }
+
+    fn ask(&mut self, instance: &mut Instance, events: &[u32]) -> Result<(), Fault> {
+        let Run { plugin, kind, sources, .. } = self.run;
+        let (template, reference, limits) = (plugin.template(), plugin.reference(), &plugin.template().limits);
+        let columns = self.worker.gathered.gather(self.batch, events, sources);
+        match kind {
+            Kind::Validator => {
+                let answer = instance.validate(template, columns)?;
+                let verdict = answer::verdict(answer, events, reference, limits)?;
+                self.cost.rejected += verdict.rejections.len() as u64;
+                self.cost.dropped += verdict.dropped.len() as u64;
+                self.worker.gone.extend(verdict.rejections.iter().map(|rejection| rejection.event));
+                self.worker.gone.extend_from_slice(&verdict.dropped);
+                self.outcome.rejections.extend(verdict.rejections);
+                self.outcome.dropped.extend(verdict.dropped);
+            }
+            Kind::Enricher => {
+                let answer = instance.enrich(template, columns)?;
+                let conflicts = answer::written(answer, events, plugin.writes(), self.batch, reference, limits)?;
+                self.cost.rejected += conflicts.len() as u64;
+                self.worker.gone.extend(conflicts.iter().map(|rejection| rejection.event));
+                self.outcome.rejections.extend(conflicts);
+            }
+            Kind::Alerter => {
+                let answer = instance.evaluate(template, columns)?;
+                self.outcome.alerts.extend(answer::alerts(answer, events, self.batch, reference, limits)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the lines of a call that counts; what failed is asked again and says it again.
+    fn keep_log(&mut self, said: Vec<Line>, suppressed: u64) {
+        let room = (self.run.plugin.template().limits.log_lines as usize).saturating_sub(self.said.len());
+        self.suppressed += suppressed + said.len().saturating_sub(room) as u64;
+        self.said.extend(said.into_iter().take(room));
+    }
+
+    fn finish(self, start: Instant) {
+        let Self { run, batch, worker, outcome, mut cost, fuel_used, said, suppressed, .. } = self;
+        worker.kept.appetites.insert((run.index, run.kind), fuel_used / cost.events);
+        if !worker.gone.is_empty() {
+            worker.gone.sort_unstable();
+            batch.remove(&worker.gone);
+        }
+        guest_log::emit(run.plugin.reference(), &said, suppressed);
+        cost.log_lines = said.len() as u64;
+        cost.log_lines_suppressed = suppressed;
+        cost.nanos = start.elapsed().as_nanos() as u64;
+        let limit_ms = run.plugin.template().limits.slow_batch_ms;
+        if cost.nanos / 1_000_000 > limit_ms {
+            let plugin = run.plugin.reference();
+            tracing::warn!(
+                plugin = %plugin.name, digest = %format_args!("{:#}", plugin.digest), events = cost.events,
+                calls = cost.calls, ms = cost.nanos / 1_000_000, limit_ms,
+                "a batch was slow in the plugin; see limits.slow_batch_ms"
+            );
+        }
+        outcome.costs[run.index].add(&cost);
+    }
+}

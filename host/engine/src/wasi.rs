@@ -1,0 +1,291 @@
+//! WASI, closed: what Rust's std imports is there, and reaches nothing.
+//!
+//! No file, socket, argument or environment variable; stdin is at its end; stdout and stderr become log lines; both clocks
+//! stand at zero; random numbers come from the plugin's digest; `exit` traps. Streams and polls are our own, so that nothing
+//! that a guest can call waits: everything is ready at once.
+
+use std::time::Duration;
+
+use wasmill_core::Digest;
+use wasmtime::component::{HasData, HasSelf, Linker, Resource, ResourceTable};
+use wasmtime_wasi::cli::{WasiCli, WasiCliCtxView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtxView};
+use wasmtime_wasi::p2::bindings::sync::io::{poll, streams};
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sync};
+use wasmtime_wasi::p2::pipe::{ClosedInputStream, SinkOutputStream};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
+use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx};
+
+use crate::abi::Level;
+use crate::guest::Guest;
+use crate::guest_log::GuestLog;
+
+/// The interfaces that every plugin may import, without their versions. They grant nothing.
+pub(crate) const BASELINE: [&str; 18] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure-seed",
+];
+/// The rest of `wasi:random`, as harmless.
+pub(crate) const BASELINE_RANDOM: [&str; 2] = ["wasi:random/random", "wasi:random/insecure"];
+
+/// Bytes that a stream takes at once; also what bounds the zeroes that a guest may ask us to write.
+const STREAM_PERMIT: u64 = 4096;
+/// Random bytes that a guest may ask for at once.
+const RANDOM_BYTES_MAX: u64 = 64 << 10;
+
+/// WASI's contexts of one instance.
+pub(crate) struct Wasi {
+    ctx: WasiCtx,
+}
+
+impl Wasi {
+    pub(crate) fn new(digest: &Digest) -> Self {
+        let seed = digest.as_bytes();
+        let (low, _) = seed.split_at(16);
+        let mut ctx = WasiCtx::builder();
+        ctx.stdin(ClosedInputStream)
+            .stdout(SinkOutputStream)
+            .stderr(SinkOutputStream)
+            .wall_clock(Still)
+            .monotonic_clock(Still)
+            .secure_random(Deterministic::new(seed.to_vec()))
+            .insecure_random(Deterministic::new(seed.to_vec()))
+            .insecure_random_seed(u128::from_le_bytes(low.try_into().expect("16 bytes")))
+            .max_random_size(RANDOM_BYTES_MAX);
+        Self { ctx: ctx.build() }
+    }
+}
+
+/// Both clocks: always at zero.
+struct Still;
+
+impl HostWallClock for Still {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl HostMonotonicClock for Still {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+/// Defines the baseline for all plugins.
+///
+/// # Errors
+/// None that a plugin can cause: a name defined twice.
+pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    cli::environment::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::exit::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, cli_of)?;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, clocks_of)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, clocks_of)?;
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, filesystem_of)?;
+    sync::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, filesystem_of)?;
+    random::random::add_to_linker::<_, WasiRandom>(linker, |guest| guest.wasi().0.ctx.random())?;
+    random::insecure::add_to_linker::<_, WasiRandom>(linker, |guest| guest.wasi().0.ctx.random())?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |guest| guest.wasi().0.ctx.random())?;
+    io::error::add_to_linker::<_, HasSelf<ResourceTable>>(linker, |guest| guest.wasi().1)?;
+    poll::add_to_linker::<_, Ready>(linker, io_of)?;
+    streams::add_to_linker::<_, Ready>(linker, io_of)?;
+    Ok(())
+}
+
+fn cli_of(guest: &mut Guest) -> WasiCliCtxView<'_> {
+    let (wasi, table) = guest.wasi();
+    WasiCliCtxView { ctx: wasi.ctx.cli(), table }
+}
+
+fn clocks_of(guest: &mut Guest) -> WasiClocksCtxView<'_> {
+    let (wasi, table) = guest.wasi();
+    WasiClocksCtxView { ctx: wasi.ctx.clocks(), table }
+}
+
+fn filesystem_of(guest: &mut Guest) -> WasiFilesystemCtxView<'_> {
+    let (wasi, table) = guest.wasi();
+    WasiFilesystemCtxView { ctx: wasi.ctx.filesystem(), table }
+}
+
+fn io_of(guest: &mut Guest) -> Io<'_> {
+    Io { table: &mut guest.table, log: &mut guest.log }
+}
+
+/// Streams and polls that never wait.
+struct Ready;
+
+impl HasData for Ready {
+    type Data<'a> = Io<'a>;
+}
+
+struct Io<'a> {
+    table: &'a mut ResourceTable,
+    log: &'a mut GuestLog,
+}
+
+impl poll::Host for Io<'_> {
+    fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
+        if pollables.is_empty() {
+            return Err(wasmtime::Error::msg("poll was called with an empty list"));
+        }
+        Ok((0..pollables.len() as u32).collect())
+    }
+}
+
+impl poll::HostPollable for Io<'_> {
+    fn ready(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {
+        self.table.get(&pollable)?;
+        Ok(true)
+    }
+
+    fn block(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
+        self.table.get(&pollable)?;
+        Ok(())
+    }
+
+    fn drop(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
+        poll::HostPollable::drop(self.table, pollable)
+    }
+}
+
+impl Io<'_> {
+    fn print(&mut self, stream: &Resource<DynOutputStream>, bytes: &[u8]) -> StreamResult<()> {
+        self.table.get(stream).map_err(|error| StreamError::Trap(error.into()))?;
+        self.log.write(bytes);
+        Ok(())
+    }
+}
+
+impl streams::Host for Io<'_> {
+    fn convert_stream_error(&mut self, error: StreamError) -> wasmtime::Result<streams::StreamError> {
+        streams::Host::convert_stream_error(self.table, error)
+    }
+}
+
+/// The only input stream is stdin, and it is at its end.
+impl streams::HostInputStream for Io<'_> {
+    fn read(&mut self, _: Resource<DynInputStream>, _: u64) -> StreamResult<Vec<u8>> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_read(&mut self, _: Resource<DynInputStream>, _: u64) -> StreamResult<Vec<u8>> {
+        Err(StreamError::Closed)
+    }
+
+    fn skip(&mut self, _: Resource<DynInputStream>, _: u64) -> StreamResult<u64> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_skip(&mut self, _: Resource<DynInputStream>, _: u64) -> StreamResult<u64> {
+        Err(StreamError::Closed)
+    }
+
+    fn subscribe(&mut self, stream: Resource<DynInputStream>) -> wasmtime::Result<Resource<DynPollable>> {
+        streams::HostInputStream::subscribe(self.table, stream)
+    }
+
+    fn drop(&mut self, stream: Resource<DynInputStream>) -> wasmtime::Result<()> {
+        self.table.delete(stream)?;
+        Ok(())
+    }
+}
+
+/// The output streams are stdout and stderr: what is written becomes log lines.
+impl streams::HostOutputStream for Io<'_> {
+    fn check_write(&mut self, _: Resource<DynOutputStream>) -> StreamResult<u64> {
+        Ok(STREAM_PERMIT)
+    }
+
+    fn write(&mut self, stream: Resource<DynOutputStream>, bytes: Vec<u8>) -> StreamResult<()> {
+        self.print(&stream, &bytes)
+    }
+
+    fn blocking_write_and_flush(&mut self, stream: Resource<DynOutputStream>, bytes: Vec<u8>) -> StreamResult<()> {
+        self.print(&stream, &bytes)
+    }
+
+    fn write_zeroes(&mut self, stream: Resource<DynOutputStream>, _: u64) -> StreamResult<()> {
+        self.print(&stream, b"")
+    }
+
+    fn blocking_write_zeroes_and_flush(&mut self, stream: Resource<DynOutputStream>, _: u64) -> StreamResult<()> {
+        self.print(&stream, b"")
+    }
+
+    fn flush(&mut self, _: Resource<DynOutputStream>) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn blocking_flush(&mut self, _: Resource<DynOutputStream>) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn subscribe(&mut self, stream: Resource<DynOutputStream>) -> wasmtime::Result<Resource<DynPollable>> {
+        streams::HostOutputStream::subscribe(self.table, stream)
+    }
+
+    fn splice(&mut self, _: Resource<DynOutputStream>, _: Resource<DynInputStream>, _: u64) -> StreamResult<u64> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_splice(
+        &mut self,
+        _: Resource<DynOutputStream>,
+        _: Resource<DynInputStream>,
+        _: u64,
+    ) -> StreamResult<u64> {
+        Err(StreamError::Closed)
+    }
+
+    fn drop(&mut self, stream: Resource<DynOutputStream>) -> wasmtime::Result<()> {
+        self.table.delete(stream)?;
+        Ok(())
+    }
+}
+
+/// Defines the `log` import of the plugin interface.
+///
+/// # Errors
+/// As [`link`].
+pub(crate) fn link_log(linker: &mut Linker<Guest>, interface: &str) -> wasmtime::Result<()> {
+    linker.instance(interface)?.func_wrap(
+        "log",
+        |mut store: wasmtime::StoreContextMut<'_, Guest>, (level, text): (Level, String)| {
+            store.data_mut().log.line(level, &text);
+            Ok(())
+        },
+    )
+}

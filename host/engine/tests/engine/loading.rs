@@ -1,0 +1,133 @@
+//! What is loaded, and what is refused with which sentence.
+
+use serde_json::json;
+use wasmill_core::Digest;
+use wasmill_engine::{Kinds, Limits, Reason};
+
+use crate::support::{decent, load, rogue};
+
+#[test]
+fn component_is_loaded_with_what_its_manifest_says() {
+    let Some(bytes) = rogue() else { return };
+    let plugin = decent(&bytes, Limits::default());
+    assert_eq!(plugin.reference().name, "rogue");
+    assert_eq!(plugin.reference().version, "0.1.0");
+    assert_eq!(plugin.reference().digest, Digest::of(&bytes));
+    assert_eq!(plugin.kinds(), Kinds { validator: true, enricher: true, alerter: true });
+    let reads: Vec<String> = plugin.reads().iter().map(|field| field.path.as_ref().unwrap().to_string()).collect();
+    assert_eq!(reads, ["do", "n"]);
+    let writes: Vec<String> = plugin.writes().iter().map(|(path, _)| path.to_string()).collect();
+    assert_eq!(writes, ["out.text", "out.sum"]);
+}
+
+#[test]
+fn rust_component_is_pre_initialised() {
+    let Some(bytes) = rogue() else { return };
+    assert_eq!(decent(&bytes, Limits::default()).configured_per_instance(), None);
+}
+
+#[test]
+fn plugin_that_keeps_a_stream_open_is_configured_per_instance() {
+    let Some(bytes) = rogue() else { return };
+    let plugin = load(&bytes, json!({ "configure": "print" }), Limits::default()).unwrap();
+    assert!(plugin.configured_per_instance().unwrap().contains("stream"));
+}
+
+#[test]
+fn refusals_name_file_digest_and_remedy() {
+    let error = load(&b"#!/bin/sh".as_slice().into(), json!({}), Limits::default()).unwrap_err();
+    assert_eq!(error.reason, Reason::NotWebAssembly);
+    let text = error.to_string();
+    assert!(text.contains("plugins.d/10-rogue.wasm"), "{text}");
+    assert!(text.contains(&format!("{:#}", Digest::of(b"#!/bin/sh"))), "{text}");
+    assert!(text.contains("--target wasm32-wasip2"), "{text}");
+}
+
+#[test]
+fn core_module_and_broken_component_are_refused() {
+    let module = load(&b"\0asm\x01\0\0\0".as_slice().into(), json!({}), Limits::default());
+    assert_eq!(module.unwrap_err().reason, Reason::CoreModule);
+    let garbage = load(&b"\0asm\x0d\0\x01\0garbage".as_slice().into(), json!({}), Limits::default());
+    assert!(matches!(garbage.unwrap_err().reason, Reason::Invalid(_)));
+    let Some(bytes) = rogue() else { return };
+    let half = load(&bytes[..bytes.len() / 2].into(), json!({}), Limits::default());
+    assert!(matches!(half.unwrap_err().reason, Reason::Invalid(_)));
+}
+
+#[test]
+fn component_of_no_or_another_world_is_refused() {
+    let empty = load(&b"\0asm\x0d\0\x01\0".as_slice().into(), json!({}), Limits::default());
+    assert_eq!(empty.unwrap_err().reason, Reason::NoPlugin);
+    let Some(bytes) = rogue() else { return };
+    let other = replace(&bytes, b"@0.1.0", b"@0.7.0");
+    let error = load(&other.into(), json!({}), Limits::default()).unwrap_err();
+    assert_eq!(error.reason, Reason::OtherVersion("0.7.0".into()));
+}
+
+#[test]
+fn ungranted_import_is_refused_by_name() {
+    let Some(bytes) = rogue() else { return };
+    let other = replace(&bytes, b"wasi:cli/exit@", b"wasi:cli/exot@");
+    let error = load(&other.into(), json!({}), Limits::default()).unwrap_err();
+    let Reason::NotGranted(import) = &error.reason else { panic!("{error}") };
+    assert!(import.starts_with("wasi:cli/exot@"), "{import}");
+}
+
+#[test]
+fn file_size_is_limited_at_the_limit_and_one_above() {
+    let Some(bytes) = rogue() else { return };
+    let at = Limits { component_bytes: bytes.len(), ..Limits::default() };
+    assert!(load(&bytes, json!({}), at).is_ok());
+    let above = Limits { component_bytes: bytes.len() - 1, ..Limits::default() };
+    let error = load(&bytes, json!({}), above).unwrap_err();
+    assert_eq!(error.reason, Reason::TooLarge { bytes: bytes.len(), limit: bytes.len() - 1 });
+}
+
+#[test]
+fn configure_may_refuse_with_a_sentence_on_one_line() {
+    let Some(bytes) = rogue() else { return };
+    let error = load(&bytes, json!({ "configure": "refuse" }), Limits::default()).unwrap_err();
+    assert_eq!(error.reason, Reason::Configure("the\u{fffd}setting \"x\" is missing".into()));
+    let unknown = load(&bytes, json!({ "colour": 1 }), Limits::default()).unwrap_err();
+    assert!(unknown.to_string().contains("colour"), "{unknown}");
+}
+
+#[test]
+fn configure_that_traps_loops_or_eats_memory_is_refused_by_its_limit() {
+    let Some(bytes) = rogue() else { return };
+    let limits = Limits { fuel_configure: 50_000_000, memory_bytes: 8 << 20, ..Limits::default() };
+    for (deed, expected) in [("trap", "trap"), ("exit", "trap"), ("loop", "fuel"), ("memory", "memory")] {
+        let error = load(&bytes, json!({ "configure": deed }), limits.clone()).unwrap_err();
+        let Reason::ConfigureTrapped { code, .. } = &error.reason else { panic!("{error}") };
+        assert_eq!(code, expected, "{error}");
+    }
+}
+
+#[test]
+fn configure_that_panics_says_where() {
+    let Some(bytes) = rogue() else { return };
+    let error = load(&bytes, json!({ "configure": "panic:apples" }), Limits::default()).unwrap_err();
+    assert!(error.to_string().contains("a panic about apples"), "{error}");
+    assert!(error.to_string().contains("deeds"), "{error}");
+}
+
+#[test]
+fn senseless_manifest_is_refused() {
+    let Some(bytes) = rogue() else { return };
+    let error = load(&bytes, json!({ "name": "a b" }), Limits::default()).unwrap_err();
+    assert!(matches!(error.reason, Reason::Manifest(_)), "{error}");
+    assert!(load(&bytes, json!({ "reads": 256 }), Limits::default()).is_ok());
+    let error = load(&bytes, json!({ "reads": 257 }), Limits::default()).unwrap_err();
+    assert!(matches!(error.reason, Reason::Manifest(_)), "{error}");
+}
+
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    let found: Vec<usize> = (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+    assert!(!found.is_empty());
+    for at in found {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
+    bytes
+}

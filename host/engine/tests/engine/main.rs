@@ -1,0 +1,15 @@
+//! The engine with real components: `tests/guests/rogue`, built by `cargo xtask plugins`.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one plugin is written as a list")]
+
+mod support;
+
+mod answers;
+mod blaming;
+mod compiling;
+mod cutting;
+mod limiting;
+mod loading;
+mod speed;
+mod wasi;
