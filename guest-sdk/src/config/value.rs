@@ -1,0 +1,314 @@
+//! From a JSON value to a config's types.
+
+use std::collections::BTreeMap;
+
+/// A value of a config.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'j> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Boolean(bool),
+    /// A number, as its token.
+    Number(&'j str),
+    /// Text, unescaped.
+    Text(String),
+    /// An array.
+    Array {
+        /// Its elements.
+        elements: Vec<Value<'j>>,
+        /// Its token, as it stands in the config.
+        token: &'j str,
+    },
+    /// An object.
+    Object {
+        /// Its keys and values, in their order; no key is there twice.
+        members: Vec<(String, Value<'j>)>,
+        /// Its token, as it stands in the config.
+        token: &'j str,
+    },
+}
+
+impl Value<'_> {
+    /// The value as a JSON token.
+    pub fn token(&self) -> String {
+        match self {
+            Value::Null => "null".to_owned(),
+            Value::Boolean(boolean) => boolean.to_string(),
+            Value::Number(token) | Value::Array { token, .. } | Value::Object { token, .. } => (*token).to_owned(),
+            Value::Text(text) => quoted(text),
+        }
+    }
+
+    /// The value in an error: "text \"x\"", "the number 1", ...
+    fn shown(&self) -> String {
+        match self {
+            Value::Null => "null".to_owned(),
+            Value::Boolean(boolean) => boolean.to_string(),
+            Value::Number(token) => format!("the number {token}"),
+            Value::Text(text) => format!("the text {text:?}"),
+            Value::Array { .. } => "an array".to_owned(),
+            Value::Object { .. } => "an object".to_owned(),
+        }
+    }
+}
+
+/// What is wrong with a config, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Keys and indexes, the innermost first.
+    path: Vec<String>,
+    why: String,
+}
+
+impl ConfigError {
+    /// An error at the value at hand.
+    #[cold]
+    pub fn new(why: impl Into<String>) -> Self {
+        ConfigError { path: Vec::new(), why: why.into() }
+    }
+
+    /// "expected this, found that".
+    #[cold]
+    pub fn expected(what: &str, found: &Value<'_>) -> Self {
+        ConfigError::new(format!("expected {what}, found {}", found.shown()))
+    }
+
+    /// The same error, inside of this key.
+    #[must_use]
+    #[cold]
+    pub fn inside(mut self, key: &str) -> Self {
+        self.path.push(key.to_owned());
+        self
+    }
+
+    /// As a sentence.
+    pub(crate) fn sentence(&self) -> String {
+        let path = self.path.iter().rev().map(String::as_str).collect::<Vec<_>>().join(".");
+        if path.is_empty() { self.why.clone() } else { format!("`{path}`: {}", self.why) }
+    }
+}
+
+/// A type that a config may hold. Implemented by `#[derive(Config)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a part of a config",
+    note = "a config holds `bool`, integers, `f64`, `String`, `Option<T>`, `Vec<T>`, `BTreeMap<String, T>`, `Scalar` and types with `#[derive(wasmill_sdk::Config)]`"
+)]
+pub trait FromConfig: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the value is of another type or out of range.
+    fn from_value(value: Value<'_>) -> Result<Self, ConfigError>;
+
+    /// What it is where its key is absent; `None`: the key is needed.
+    fn when_absent() -> Option<Self> {
+        None
+    }
+}
+
+/// A text, number or boolean, where a config takes any of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar {
+    /// `true` or `false`
+    Boolean(bool),
+    /// A whole number of 64 bits.
+    Integer(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    Text(String),
+}
+
+impl FromConfig for bool {
+    fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
+        match value {
+            Value::Boolean(boolean) => Ok(boolean),
+            other => Err(ConfigError::expected("true or false", &other)),
+        }
+    }
+}
+
+impl FromConfig for String {
+    fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
+        match value {
+            Value::Text(text) => Ok(text),
+            other => Err(ConfigError::expected("text", &other)),
+        }
+    }
+}
+
+impl FromConfig for f64 {
+    fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
+        match &value {
+            Value::Number(token) => match token.parse::<f64>() {
+                Ok(float) if float.is_finite() => Ok(float),
+                _ => Err(ConfigError::expected("a number of 64 bits", &value)),
+            },
+            other => Err(ConfigError::expected("a number", other)),
+        }
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty),*) => {$(
+        impl FromConfig for $type {
+            fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
+                let integer = match &value {
+                    Value::Number(token) => token.parse().ok(),
+                    _ => None,
+                };
+                integer.ok_or_else(|| expected_integer(&value, &<$type>::MIN, &<$type>::MAX))
+            }
+        }
+    )*};
+}
+
+integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+
+#[cold]
+fn expected_integer(found: &Value<'_>, min: &dyn std::fmt::Display, max: &dyn std::fmt::Display) -> ConfigError {
+    ConfigError::expected(&format!("a whole number from {min} to {max}"), found)
+}
+
+impl<T: FromConfig> FromConfig for Option<T> {
+    fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
+        match value {
+            Value::Null => Ok(None),
+            value => T::from_value(value).map(Some),
+        }
+    }
+
+    fn when_absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: FromConfig> FromConfig for Vec<T> {
+    fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
+        let elements = match value {
+            Value::Array { elements, .. } => elements,
+            other => return Err(ConfigError::expected("an array", &other)),
+        };
+        // One by one, as below: the adapters of `collect` are 2 kB.
+        let mut list = Vec::with_capacity(elements.len());
+        for (index, element) in elements.into_iter().enumerate() {
+            list.push(T::from_value(element).map_err(|error| error.inside(&index.to_string()))?);
+        }
+        Ok(list)
+    }
+}
+
+impl<T: FromConfig> FromConfig for BTreeMap<String, T> {
+    fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
+        let members = match value {
+            Value::Object { members, .. } => members,
+            other => return Err(ConfigError::expected("an object", &other)),
+        };
+        // One by one: `collect` would bring a sort into the component.
+        let mut map = BTreeMap::new();
+        for (key, value) in members {
+            let value = T::from_value(value).map_err(|error| error.inside(&key))?;
+            map.insert(key, value);
+        }
+        Ok(map)
+    }
+}
+
+impl FromConfig for Scalar {
+    fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
+        match value {
+            Value::Boolean(boolean) => Ok(Scalar::Boolean(boolean)),
+            Value::Text(text) => Ok(Scalar::Text(text)),
+            Value::Number(token) => match token.parse() {
+                Ok(integer) => Ok(Scalar::Integer(integer)),
+                Err(_) => f64::from_value(value).map(Scalar::Float),
+            },
+            other => Err(ConfigError::expected("text, a number or true or false", &other)),
+        }
+    }
+}
+
+/// Text as a JSON token.
+fn quoted(text: &str) -> String {
+    let mut token = String::with_capacity(text.len() + 2);
+    token.push('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => token.extend(['\\', char]),
+            '\0'..='\u{1f}' => token.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ => token.push(char),
+        }
+    }
+    token.push('"');
+    token
+}
+
+/// An object whose keys are known: what `#[derive(Config)]` reads a struct from.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Object<'j>(Vec<(String, Value<'j>)>);
+
+impl<'j> Object<'j> {
+    /// # Errors
+    /// When it is no object, or has a key that is not one of `keys`.
+    pub fn new(value: Value<'j>, keys: &[&str]) -> Result<Self, ConfigError> {
+        let members = match value {
+            Value::Object { members, .. } => members,
+            other => return Err(ConfigError::expected("an object", &other)),
+        };
+        match members.iter().find(|(key, _)| !keys.contains(&key.as_str())) {
+            Some((key, _)) => Err(ConfigError::new(format!("there is no such key; {}", choice(keys))).inside(key)),
+            None => Ok(Object(members)),
+        }
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When it is needed and absent, or is wrong.
+    #[cold]
+    #[inline(never)]
+    pub fn take<T: FromConfig>(&mut self, key: &str) -> Result<T, ConfigError> {
+        match self.find(key) {
+            Some(value) => T::from_value(value).map_err(|error| error.inside(key)),
+            None => T::when_absent().ok_or_else(|| ConfigError::new(format!("`{key}` is missing"))),
+        }
+    }
+
+    /// The value of a key, or this.
+    ///
+    /// # Errors
+    /// When it is wrong.
+    #[cold]
+    #[inline(never)]
+    pub fn take_or<T: FromConfig>(&mut self, key: &str, default: impl FnOnce() -> T) -> Result<T, ConfigError> {
+        match self.find(key) {
+            Some(value) => T::from_value(value).map_err(|error| error.inside(key)),
+            None => Ok(default()),
+        }
+    }
+
+    #[inline(never)]
+    fn find(&mut self, key: &str) -> Option<Value<'j>> {
+        let index = self.0.iter().position(|(known, _)| known == key)?;
+        Some(self.0.swap_remove(index).1)
+    }
+}
+
+/// One of an enum's names: what `#[derive(Config)]` reads an enum from.
+#[doc(hidden)]
+pub fn variant(value: &Value<'_>, names: &[&str]) -> Result<usize, ConfigError> {
+    let found = match value {
+        Value::Text(text) => names.iter().position(|name| name == text),
+        _ => None,
+    };
+    found.ok_or_else(|| ConfigError::new(format!("{}, not {}", choice(names), value.shown())))
+}
+
+fn choice(words: &[&str]) -> String {
+    match words {
+        [] => "nothing can be set here".to_owned(),
+        words => format!("write {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")),
+    }
+}

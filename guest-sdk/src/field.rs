@@ -1,0 +1,125 @@
+//! What a plugin reads and writes: paths into the payload and what they hold.
+
+use std::borrow::Cow;
+
+/// What a field holds, and so how its slot is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// UTF-8 text, unescaped.
+    Text,
+    /// A signed 64-bit integer.
+    Integer,
+    /// A 64-bit float; a JSON integer is widened.
+    Float,
+    /// `true` or `false`.
+    Boolean,
+    /// Any JSON value, as its raw token.
+    Json,
+    /// The event's whole payload.
+    Raw,
+}
+
+impl Kind {
+    /// The kind in a sentence for people: "text", "an integer", ...
+    pub fn noun(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Integer => "an integer",
+            Kind::Float => "a number",
+            Kind::Boolean => "a boolean",
+            Kind::Json => "a JSON value",
+            Kind::Raw => "the payload",
+        }
+    }
+
+    /// Whether the slot is a byte range in the batch's text.
+    pub(crate) fn is_range(self) -> bool {
+        matches!(self, Kind::Text | Kind::Json | Kind::Raw)
+    }
+}
+
+/// Whether an event has a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum State {
+    /// The field, or a parent of it, is not there.
+    Absent = 0,
+    /// The field is `null`.
+    Null = 1,
+    /// The field has a value of the kind that was asked for.
+    Present = 2,
+    /// The field has a value of another kind.
+    OtherType = 3,
+}
+
+impl State {
+    /// From the two bits that cross the boundary.
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        match bits & 3 {
+            0 => State::Absent,
+            1 => State::Null,
+            2 => State::Present,
+            _ => State::OtherType,
+        }
+    }
+}
+
+/// A field that a plugin reads or writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Keys joined by `.`; a dot or backslash inside a key is written with a backslash before it. Empty for [`Kind::Raw`].
+    pub path: Cow<'static, str>,
+    /// What it holds.
+    pub kind: Kind,
+    /// Validators only: the host rejects an event without it (code `missing_field`), and the plugin never sees that event.
+    pub required: bool,
+}
+
+impl Field {
+    /// A field that may be absent.
+    pub fn new(path: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
+        Field { path: path.into(), kind, required: false }
+    }
+
+    /// The same field, required (validators only).
+    #[must_use]
+    pub fn required(self) -> Self {
+        Field { required: true, ..self }
+    }
+}
+
+/// A field known at compile time, as the derives write it down.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct FixedField {
+    pub path: &'static str,
+    pub kind: Kind,
+    pub required: bool,
+}
+
+impl From<&FixedField> for Field {
+    fn from(fixed: &FixedField) -> Self {
+        Field { path: Cow::Borrowed(fixed.path), kind: fixed.kind, required: fixed.required }
+    }
+}
+
+/// Whether `path` is keys joined by `.`, none of them empty, each backslash before a dot or a backslash.
+///
+/// # Errors
+/// A sentence that names what is wrong with it.
+pub fn check_path(path: &str) -> Result<(), String> {
+    let mut key_is_empty = true;
+    let mut chars = path.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '.' if key_is_empty => break,
+            '.' => key_is_empty = true,
+            '\\' if !matches!(chars.next(), Some('.' | '\\')) => {
+                return Err(format!("the path `{path}` has a backslash that is not before a dot or a backslash"));
+            }
+            _ => key_is_empty = false,
+        }
+    }
+    if key_is_empty { Err(format!("the path `{path}` has an empty key")) } else { Ok(()) }
+}

@@ -1,0 +1,184 @@
+//! What an enricher writes: the types that a field of a `derive(Output)` struct may have.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::field::{FixedField, Kind};
+use crate::value::Json;
+use crate::writer::Writer;
+
+/// What a plugin writes to each event. Implemented by `#[derive(Output)]`.
+///
+/// | a field of type | writes |
+/// |---|---|
+/// | `&'a str`, `String`, `Cow<'a, str>` | text |
+/// | `i64`, `f64`, `bool` | an integer, a number, a boolean |
+/// | [`Json<'a>`](crate::Json) | any JSON value, by its token |
+/// | [`Timestamp`] | text: a time in RFC 3339 |
+/// | `Option<T>` of these | `None` leaves the event's field as it is |
+/// | [`Write<T>`] of these | the value, null, or nothing |
+/// | `#[field(dynamic)]` `&'a [Cell]` | the fields that only the config names |
+///
+/// `#[field(path = "metadata.region")]` names a path; else it is the field's own name. Absent parents are made.
+/// Text borrowed for `'a` (from the event, the config or a constant) that is written again in a batch is stored once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say which fields it writes",
+    note = "put `#[derive(wasmill_sdk::Output)]` on the struct that the enricher's function returns"
+)]
+pub trait Output<'a>: Sized {
+    #[doc(hidden)]
+    const FIELDS: &'static [FixedField];
+    #[doc(hidden)]
+    const DYNAMIC: bool;
+    #[doc(hidden)]
+    fn write(self, writer: &mut Writer<'a>);
+}
+
+/// `None` leaves the event as it is.
+impl<'a, O: Output<'a>> Output<'a> for Option<O> {
+    const FIELDS: &'static [FixedField] = O::FIELDS;
+    const DYNAMIC: bool = O::DYNAMIC;
+    #[inline]
+    fn write(self, writer: &mut Writer<'a>) {
+        match self {
+            Some(output) => output.write(writer),
+            None => writer.keep_event(),
+        }
+    }
+}
+
+/// A field that may also be left as it is, or be made null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write<T> {
+    /// Leaves the event's field as it is.
+    Keep,
+    /// Writes null.
+    Null,
+    /// Writes the value.
+    Value(T),
+}
+
+/// A time that is written as RFC 3339 text in UTC, without a fraction or with 3, 6 or 9 digits of it, as many as it needs:
+/// `2026-11-21T08:45:00.250Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp {
+    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    pub ns: i64,
+}
+
+/// The value of a field that only the config names, for a `#[field(dynamic)]` output: cell i is written to the i-th of
+/// [`Prepare::writes`](crate::Prepare::writes), whose kind it must have. Make the rows of cells once, in
+/// [`Prepare::prepare`](crate::Prepare::prepare).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Leaves the event's field as it is.
+    Keep,
+    /// Writes null.
+    Null,
+    /// Writes text. Rows that share it by `Arc` share its bytes in the answer too.
+    Text(Arc<str>),
+    /// Writes an integer.
+    Integer(i64),
+    /// Writes a number.
+    Float(f64),
+    /// Writes a boolean.
+    Boolean(bool),
+    /// Writes any JSON value, by its token.
+    Json(Arc<str>),
+}
+
+impl Cell {
+    /// The kind of field that the cell can be written to; `None`: any.
+    pub fn kind(&self) -> Option<Kind> {
+        match self {
+            Cell::Keep | Cell::Null => None,
+            Cell::Text(_) => Some(Kind::Text),
+            Cell::Integer(_) => Some(Kind::Integer),
+            Cell::Float(_) => Some(Kind::Float),
+            Cell::Boolean(_) => Some(Kind::Boolean),
+            Cell::Json(_) => Some(Kind::Json),
+        }
+    }
+}
+
+/// A type that a field of a `derive(Output)` struct may have.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a `derive(Output)` struct",
+    label = "not a type of a written field",
+    note = "a written field is `&'a str`, `String`, `Cow<'a, str>`, `i64`, `f64`, `bool`, `Json<'a>` or `Timestamp`, or an `Option` or `Write` of one of these"
+)]
+pub trait Written<'a> {
+    #[doc(hidden)]
+    const KIND: Kind;
+    #[doc(hidden)]
+    fn write(self, writer: &mut Writer<'a>);
+}
+
+macro_rules! written {
+    ($type:ty, $kind:ident, $self:ident, $writer:ident => $write:expr) => {
+        impl<'a> Written<'a> for $type {
+            const KIND: Kind = Kind::$kind;
+            #[inline(always)]
+            fn write($self, $writer: &mut Writer<'a>) {
+                $write
+            }
+        }
+    };
+}
+
+written!(String, Text, self, writer => writer.copy_text(&self));
+written!(i64, Integer, self, writer => writer.bits(self as u64));
+written!(f64, Float, self, writer => writer.bits(self.to_bits()));
+written!(bool, Boolean, self, writer => writer.bits(u64::from(self)));
+written!(Timestamp, Text, self, writer => writer.timestamp(self.ns));
+
+// A constant's lifetime may be longer than the batch's.
+impl<'a, 'b: 'a> Written<'a> for &'b str {
+    const KIND: Kind = Kind::Text;
+    #[inline(always)]
+    fn write(self, writer: &mut Writer<'a>) {
+        writer.text(self);
+    }
+}
+
+impl<'a, 'b: 'a> Written<'a> for Json<'b> {
+    const KIND: Kind = Kind::Json;
+    #[inline(always)]
+    fn write(self, writer: &mut Writer<'a>) {
+        writer.text(self.0);
+    }
+}
+
+impl<'a, 'b: 'a> Written<'a> for Cow<'b, str> {
+    const KIND: Kind = Kind::Text;
+    #[inline(always)]
+    fn write(self, writer: &mut Writer<'a>) {
+        match self {
+            Cow::Borrowed(text) => writer.text(text),
+            Cow::Owned(text) => writer.copy_text(&text),
+        }
+    }
+}
+
+impl<'a, T: Written<'a>> Written<'a> for Option<T> {
+    const KIND: Kind = T::KIND;
+    #[inline(always)]
+    fn write(self, writer: &mut Writer<'a>) {
+        match self {
+            Some(value) => value.write(writer),
+            None => writer.keep(),
+        }
+    }
+}
+
+impl<'a, T: Written<'a>> Written<'a> for Write<T> {
+    const KIND: Kind = T::KIND;
+    #[inline(always)]
+    fn write(self, writer: &mut Writer<'a>) {
+        match self {
+            Write::Keep => writer.keep(),
+            Write::Null => writer.null(),
+            Write::Value(value) => value.write(writer),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What a validator answers.
+
+use std::borrow::Cow;
+
+use crate::field::{FixedField, State};
+use crate::fields::Unfit;
+
+/// A validator's answer about one event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict(Answer);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Answer {
+    #[default]
+    Pass,
+    Drop,
+    /// Boxed, so that the good path moves a word and not a reason.
+    Reject(Box<Rejection>),
+}
+
+/// Why an event is rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// A short stable word, such as `bad_severity`.
+    pub code: Cow<'static, str>,
+    /// A sentence for people.
+    pub reason: Cow<'static, str>,
+}
+
+impl Verdict {
+    /// The event goes on.
+    #[inline]
+    pub fn pass() -> Self {
+        Verdict(Answer::Pass)
+    }
+
+    /// The event is not interesting: it is counted and goes no further.
+    #[inline]
+    pub fn drop() -> Self {
+        Verdict(Answer::Drop)
+    }
+
+    /// The event is wrong: it goes to the dead letters. `code` is a short stable word such as `bad_severity`; `reason` is a
+    /// sentence for people.
+    #[cold]
+    pub fn reject(code: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Rejection { code: code.into(), reason: reason.into() }.into()
+    }
+
+    /// Whether the event goes on.
+    pub fn is_pass(&self) -> bool {
+        self.0 == Answer::Pass
+    }
+
+    /// Whether the event is dropped.
+    pub fn is_drop(&self) -> bool {
+        self.0 == Answer::Drop
+    }
+
+    /// Why the event is rejected, if it is.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        match &self.0 {
+            Answer::Reject(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+}
+
+impl Rejection {
+    /// A rejection, for functions that answer `Result<(), Rejection>`.
+    #[cold]
+    pub fn new(code: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Rejection { code: code.into(), reason: reason.into() }
+    }
+
+    /// Of an event that lacks what the plugin's struct demands.
+    #[cold]
+    fn of_unfit(unfit: Unfit, fields: &[FixedField]) -> Self {
+        let FixedField { path, kind, .. } = fields[unfit.field];
+        match unfit.state {
+            State::Absent => Rejection::new("missing_field", format!("the field `{path}` is absent")),
+            State::Null => Rejection::new("missing_field", format!("the field `{path}` is null")),
+            _ => Rejection::new("wrong_type", format!("the field `{path}` is not {}", kind.noun())),
+        }
+    }
+}
+
+impl From<Rejection> for Verdict {
+    #[cold]
+    fn from(rejection: Rejection) -> Self {
+        Verdict(Answer::Reject(Box::new(rejection)))
+    }
+}
+
+impl From<Result<(), Rejection>> for Verdict {
+    #[inline]
+    fn from(result: Result<(), Rejection>) -> Self {
+        match result {
+            Ok(()) => Verdict::pass(),
+            Err(rejection) => rejection.into(),
+        }
+    }
+}
+
+/// The verdicts on a batch, as they cross the boundary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdicts {
+    /// A byte per event: 0 pass, 1 drop, 2 reject.
+    pub actions: Vec<u8>,
+    /// One for each rejected event, in event order.
+    pub rejections: Vec<(u32, Rejection)>,
+}
+
+impl Verdicts {
+    pub(crate) fn passed(events: usize) -> Self {
+        Verdicts { actions: vec![0; events], rejections: Vec::new() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&mut self, event: usize, verdict: Verdict) {
+        match verdict.0 {
+            Answer::Pass => {}
+            Answer::Drop => self.actions[event] = 1,
+            Answer::Reject(rejection) => self.reject(event, *rejection),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reject(&mut self, event: usize, rejection: Rejection) {
+        self.actions[event] = 2;
+        self.rejections.push((event as u32, rejection));
+    }
+
+    #[cold]
+    pub(crate) fn reject_unfit(&mut self, event: usize, unfit: Unfit, fields: &[FixedField]) {
+        self.reject(event, Rejection::of_unfit(unfit, fields));
+    }
+}

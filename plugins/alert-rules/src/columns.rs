@@ -1,0 +1,87 @@
+//! The columns that the rules share, and how an expression reads them.
+
+use wasmill_expr::{Column, State};
+use wasmill_sdk::{Field, Kind, Slots};
+
+/// Every field that a rule reads, once per kind; its place is its slot.
+#[derive(Debug, Default)]
+pub(crate) struct Registry(Vec<Field>);
+
+impl Registry {
+    /// The slot of an expression's column.
+    pub(crate) fn column(&mut self, column: &Column) -> usize {
+        let kind = match column.kind {
+            wasmill_expr::Kind::Text => Kind::Text,
+            wasmill_expr::Kind::Float => Kind::Float,
+            wasmill_expr::Kind::Boolean => Kind::Boolean,
+            wasmill_expr::Kind::Json => Kind::Json,
+        };
+        self.slot(&column.path, kind)
+    }
+
+    /// The slot of a field that is read as its raw JSON token.
+    pub(crate) fn json(&mut self, path: &str) -> usize {
+        self.slot(path, Kind::Json)
+    }
+
+    /// How many columns there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The fields in the order of their slots.
+    pub(crate) fn into_fields(self) -> Vec<Field> {
+        self.0
+    }
+
+    fn slot(&mut self, path: &str, kind: Kind) -> usize {
+        let found = self.0.iter().position(|field| field.kind == kind && field.path == path);
+        found.unwrap_or_else(|| {
+            self.0.push(Field::new(path.to_owned(), kind));
+            self.0.len() - 1
+        })
+    }
+}
+
+/// One event's columns, as an expression reads them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns<'a>(pub(crate) Slots<'a>);
+
+impl Columns<'_> {
+    /// The raw JSON token of a field; `None` when it is absent or null.
+    pub(crate) fn token(&self, slot: usize) -> Option<&str> {
+        self.0.json(slot)
+    }
+}
+
+impl wasmill_expr::Fields for Columns<'_> {
+    #[inline]
+    fn state(&self, slot: usize) -> State {
+        match self.0.state(slot) {
+            wasmill_sdk::State::Absent => State::Absent,
+            wasmill_sdk::State::Null => State::Null,
+            wasmill_sdk::State::Present => State::Present,
+            wasmill_sdk::State::OtherType => State::OtherType,
+        }
+    }
+
+    #[inline]
+    fn text(&self, slot: usize) -> Option<&str> {
+        self.0.text(slot)
+    }
+
+    #[inline]
+    fn float(&self, slot: usize) -> Option<f64> {
+        self.0.float(slot)
+    }
+
+    #[inline]
+    fn boolean(&self, slot: usize) -> Option<bool> {
+        self.0.boolean(slot)
+    }
+
+    #[inline]
+    fn json(&self, slot: usize) -> Option<&str> {
+        self.0.json(slot)
+    }
+}
