@@ -1,0 +1,61 @@
+//! `cargo xtask lint`: all checks that need no service, every one of them even after one failed.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use xtask::services::Requirement;
+use xtask::workspace::{self, Metadata};
+
+use super::licences;
+use super::plugins::{self, TARGET};
+use super::run::run;
+
+pub(crate) fn lint() -> Result<()> {
+    Requirement::check(Requirement::TO_BUILD)?;
+    let metadata = Metadata::of_workspace()?;
+    let guests = names(&metadata, "tests/guests");
+    let wasm = [names(&metadata, "plugins"), guests.clone(), vec!["wasmill-sdk".to_owned()]].concat();
+    let checks: [(&str, &dyn Fn() -> Result<()>); 6] = [
+        ("format", &|| run(cargo(&["fmt", "--all"]).arg("--check"))),
+        ("lints", &|| {
+            run(without(&mut cargo(&["clippy", "--release", "--workspace", "--all-targets"]), &guests).args(DENY))
+        }),
+        ("lints of guests", &|| {
+            plugins::add_target()?;
+            run(only(&mut cargo(&["clippy", "--profile", "plugin", "--target", TARGET]), &wasm).args(DENY))
+        }),
+        ("documentation", &|| {
+            let mut doc = cargo(&["doc", "--release", "--no-deps", "--workspace"]);
+            run(without(doc.env("RUSTDOCFLAGS", "-D warnings"), &guests))
+        }),
+        ("licences", &licences::check),
+        ("house rules", &|| run(&mut cargo(&["test", "--release", "--package", "wasmill-tests", "--test", "tidy"]))),
+    ];
+    let failed: Vec<String> =
+        checks.iter().filter_map(|(name, check)| check().err().map(|error| format!("{name}: {error:#}"))).collect();
+    if !failed.is_empty() {
+        bail!("{} of {} checks failed:\n{}", failed.len(), checks.len(), failed.join("\n"));
+    }
+    println!("all {} checks passed", checks.len());
+    Ok(())
+}
+
+const DENY: &[&str] = &["--", "-D", "warnings"];
+
+fn names(metadata: &Metadata, folder: &str) -> Vec<String> {
+    metadata.members_in(folder).iter().map(|package| package.name.clone()).collect()
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut cargo = workspace::cargo();
+    cargo.args(args);
+    cargo
+}
+
+fn without<'a>(cargo: &'a mut Command, packages: &[String]) -> &'a mut Command {
+    packages.iter().fold(cargo, |cargo, name| cargo.args(["--exclude", name]))
+}
+
+fn only<'a>(cargo: &'a mut Command, packages: &[String]) -> &'a mut Command {
+    packages.iter().fold(cargo, |cargo, name| cargo.args(["--package", name]))
+}
