@@ -1,1 +1,53 @@
 //! The commands of the binary.
+
+pub mod demo;
+pub mod offsets;
+pub mod pipe;
+pub mod run;
+pub mod schema;
+pub mod validate;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+/// How a command ends: 0, 1 (failed), 2 (usage) or 78 (bad configuration or set-up), with a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    code: u8,
+    message: Option<String>,
+}
+
+impl Exit {
+    /// Exit code 0.
+    pub fn success() -> Self {
+        Self { code: 0, message: None }
+    }
+
+    /// Exit code 1.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { code: 1, message: Some(message.into()) }
+    }
+
+    /// Exit code 78: something is set up wrongly.
+    pub fn bad_setup(message: impl Into<String>) -> Self {
+        Self { code: 78, message: Some(message.into()) }
+    }
+
+    /// Tells the message and answers the code.
+    pub fn finish(self) -> ExitCode {
+        if let Some(message) = &self.message {
+            say(&format!("{message}\n"));
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+/// Prints on standard output: results that a program may read. A reader that went away is no failure of ours.
+pub fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Prints on standard error: what people read.
+pub fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

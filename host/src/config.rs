@@ -1,16 +1,44 @@
 //! What a pipeline is, once its YAML file has been parsed, checked and resolved. Nothing here is connected yet.
 
+mod check;
+mod environment;
 mod identifier;
+mod load;
+mod mistake;
+mod place;
+pub mod plugins;
+mod raw;
+mod read;
+mod redact;
+mod reference;
+mod resolve;
+mod scalar;
+mod schema;
+mod secret;
+mod tree;
+mod units;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use wasmill_core::{EventTime, Path};
 
+pub use environment::{Environment, FILLED_BYTES_MAX};
 pub use identifier::{Identifier, IdentifierError, TableName};
+pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
+pub use redact::redacted;
+pub use reference::reference;
+pub use resolve::{COLUMNS_MAX, SINKS_MAX, TOPICS_MAX};
+pub use schema::json_schema;
+pub use secret::Secret;
+pub use tree::{DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};
+
+/// Where the admin pages are unless `admin` says otherwise.
+pub const ADMIN_DEFAULT: &str = "127.0.0.1:9600";
 
 /// A whole pipeline.
 #[derive(Clone, Debug)]
@@ -103,11 +131,13 @@ pub struct BatchConfig {
 }
 
 /// What a sink gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum From {
     /// The events that passed.
+    #[default]
     Events,
-    /// The alerts, each as a JSON object (see `crate::alert_events`).
+    /// The alerts, each as a JSON object.
     Alerts,
 }
 
@@ -207,7 +237,8 @@ pub enum ValueFrom {
 }
 
 /// A column's type, by PostgreSQL's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "PostgreSQL's own names")]
 pub enum ColumnType {
     Text,
@@ -222,6 +253,7 @@ pub enum ColumnType {
     Inet,
     Jsonb,
     Bytea,
+    #[serde(rename = "text[]")]
     TextArray,
 }
 
@@ -262,34 +294,14 @@ pub struct RetryConfig {
 }
 
 /// What each commit records in a SQL home.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Provenance {
     /// Nothing.
     Off,
     /// Offsets, generation, config digest, engine version; plugin files by digest.
+    #[default]
     Digest,
     /// That and look-up answers.
     Full,
-}
-
-/// A value that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps `value` from being printed.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value, for the one place that needs it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }

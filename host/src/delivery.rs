@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use wasmill_core::{Batch, Digest, PluginRef, Rejection, Stage};
+use wasmill_engine::Cost;
 
 /// One processed batch. Sinks write `encoded`, home commits it together with `dead_letters` and the new position.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Delivery {
     pub rejected: u64,
     /// Alerts raised.
     pub alerts_raised: u64,
+    /// What each plugin cost.
+    pub costs: Vec<Cost>,
 }
 
 /// Rows (or lines) for one sink, back to back, so that any part of them can be written alone.
@@ -32,8 +35,10 @@ pub struct Rows {
     pub bytes: Vec<u8>,
     /// Where each row ends in `bytes`.
     pub ends: Vec<u32>,
-    /// Each row's event: its index in the batch that it came from (`events` or `alerts`).
+    /// Each row's event: its index in the batch that it came from.
     pub events: Vec<u32>,
+    /// Whether that batch is the delivery's alerts; else its events.
+    pub of_alerts: bool,
     /// Events that the sink's `when` left out.
     pub filtered: u64,
     /// Events that do not fit the sink's columns (already among the delivery's dead letters).
@@ -64,6 +69,9 @@ impl Rows {
     }
 }
 
+/// Headers by name, in their order; a value may be null.
+pub type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
 /// An event that left the stream, with all that is needed to understand and to replay it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -86,7 +94,7 @@ pub struct DeadLetter {
     /// The original payload, untouched.
     pub payload: Option<Vec<u8>>,
     /// The original headers.
-    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub headers: Headers,
 }
 
 impl DeadLetter {

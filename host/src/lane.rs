@@ -1,1 +1,169 @@
 //! A lane: one partition from source to commit.
+//!
+//! Two tasks with a bounded channel between them. The first receives a batch and has it processed on an engine thread; the
+//! second takes whatever is ready, writes it as one group and moves the position on. While a sink is away the channel fills, the
+//! first task stops reading, and the source stops fetching: back-pressure without a buffer that grows.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use wasmill_core::RawBatch;
+use wasmill_engine::{Blame, Worker};
+
+use crate::delivery::Delivery;
+use crate::engine_threads::EngineThreads;
+use crate::process::Processor;
+use crate::sinks::{Leases, Sinks};
+
+/// Processed batches that may wait for a writer.
+const READY_BATCHES: usize = 6;
+/// Most events of a group: what one transaction stores.
+const GROUP_EVENTS: usize = 10_000;
+
+/// Where a lane's batches come from.
+pub trait Reader: Send + 'static {
+    /// The next batch; `None` at the end of the input. Dropping the future loses nothing.
+    fn next(&mut self) -> impl Future<Output = Result<Option<RawBatch>, Pause>> + Send;
+}
+
+/// Why a lane cannot go on for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// A sentence that says what to do.
+    pub reason: String,
+    /// Whether starting the lane again may help; else somebody must act first.
+    pub again: bool,
+}
+
+/// How a lane ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LaneEnd {
+    /// The input has ended and everything is committed.
+    Finished,
+    /// It was told to stop, and everything that it had received is committed.
+    Stopped,
+    /// It cannot go on.
+    Paused(Pause),
+    /// Another process owns the partition.
+    Fenced(String),
+}
+
+/// What a lane works with.
+pub struct LaneParts {
+    /// What every batch goes through.
+    pub processor: Arc<Processor>,
+    /// Where plugins run.
+    pub engine: EngineThreads<Worker>,
+    /// Where everything goes.
+    pub sinks: Arc<Sinks>,
+    /// The hold on its ledger rows.
+    pub leases: Leases,
+    /// Told each new position after it is committed: the source's own offset follows, it never leads.
+    pub committed: Box<dyn Fn(i64) + Send>,
+}
+
+/// Tells a lane to receive nothing more and to commit what it has. Dropping it tells the same.
+#[derive(Debug)]
+pub struct LaneStop(watch::Sender<bool>);
+
+impl LaneStop {
+    /// Tells it.
+    pub fn stop(&self) {
+        // Fails only when the lane has ended already.
+        let _ = self.0.send(true);
+    }
+}
+
+/// A lane that reads and commits while its future is polled. Dropping the future abandons what is in flight; nothing of that is
+/// committed.
+pub fn lane(parts: LaneParts, reader: impl Reader) -> (LaneStop, impl Future<Output = LaneEnd> + Send) {
+    let (stop, stopped) = watch::channel(false);
+    (LaneStop(stop), run(parts, reader, stopped))
+}
+
+async fn run(parts: LaneParts, reader: impl Reader, stopped: watch::Receiver<bool>) -> LaneEnd {
+    let (ready, queue) = mpsc::channel(READY_BATCHES);
+    let LaneParts { processor, engine, sinks, leases, committed } = parts;
+    let receiving = receive(reader, processor, engine, ready, stopped);
+    let delivering = deliver(queue, sinks, leases, committed);
+    let (received, delivered) = tokio::join!(receiving, delivering);
+    match delivered {
+        Err(fenced) => LaneEnd::Fenced(fenced.to_string()),
+        Ok(()) => received,
+    }
+}
+
+async fn receive(
+    mut reader: impl Reader,
+    processor: Arc<Processor>,
+    engine: EngineThreads<Worker>,
+    ready: mpsc::Sender<Delivery>,
+    mut stopped: watch::Receiver<bool>,
+) -> LaneEnd {
+    let mut blame = Blame::default();
+    loop {
+        // Room first: what cannot be delivered is not received.
+        let room = tokio::select! {
+            biased;
+            _ = asked(&mut stopped) => return LaneEnd::Stopped,
+            room = ready.reserve() => room,
+        };
+        let Ok(room) = room else { return LaneEnd::Stopped };
+        let raw = tokio::select! {
+            biased;
+            _ = asked(&mut stopped) => return LaneEnd::Stopped,
+            raw = reader.next() => raw,
+        };
+        let raw = match raw {
+            Ok(Some(raw)) => raw,
+            Ok(None) => return LaneEnd::Finished,
+            Err(pause) => return LaneEnd::Paused(pause),
+        };
+        let processor = Arc::clone(&processor);
+        let processed = engine.run(move |worker| {
+            let delivery = processor.process(raw, &mut blame, worker);
+            (delivery, blame)
+        });
+        match processed.await {
+            Ok((Ok(delivery), kept)) => {
+                blame = kept;
+                room.send(delivery);
+            }
+            Ok((Err(broken), _)) => return LaneEnd::Paused(Pause { reason: broken.to_string(), again: false }),
+            Err(lost) => return LaneEnd::Paused(Pause { reason: lost.to_string(), again: false }),
+        }
+    }
+}
+
+/// Ready when a stop is asked for or nobody is left who could ask.
+async fn asked(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn deliver(
+    mut queue: mpsc::Receiver<Delivery>,
+    sinks: Arc<Sinks>,
+    mut leases: Leases,
+    committed: Box<dyn Fn(i64) + Send>,
+) -> Result<(), crate::sinks::Fenced> {
+    while let Some(first) = queue.recv().await {
+        // While all writers are busy more gets ready, so groups grow with the load and are small without it.
+        let _writer = sinks.writers.acquire().await.expect("the semaphore is never closed");
+        let group = take_ready(first, &mut queue);
+        sinks.write(&mut leases, &group).await?;
+        committed(group.last().expect("a group has its first").events.raw.next_offset());
+    }
+    Ok(())
+}
+
+fn take_ready(first: Delivery, queue: &mut mpsc::Receiver<Delivery>) -> Vec<Delivery> {
+    let mut events = first.events.raw.len();
+    let mut group = vec![first];
+    while events < GROUP_EVENTS {
+        let Ok(next) = queue.try_recv() else { break };
+        events += next.events.raw.len();
+        group.push(next);
+    }
+    group
+}

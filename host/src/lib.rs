@@ -1,14 +1,32 @@
 //! The wasmill host: everything that does I/O.
 
+pub mod admin;
+pub mod alert_events;
+pub mod cli;
 pub mod columns;
 pub mod commands;
+pub mod condition;
 pub mod config;
 pub mod dead_letters;
 pub mod delivery;
+pub mod demo;
+pub mod encode;
+pub mod engine_threads;
+pub mod guarantee;
+pub mod health;
 pub mod kafka;
 pub mod lane;
 pub mod lines;
+pub mod logging;
+pub mod metrics;
+pub mod pipeline;
 pub mod postgres;
+pub mod process;
+pub mod progress;
 pub mod report;
+pub mod retry;
+pub mod sinks;
 pub mod sqlite;
+pub mod status;
 pub mod store;
+pub mod summary;

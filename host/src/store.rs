@@ -5,7 +5,193 @@
 
 use std::sync::Arc;
 
-use wasmill_core::PartitionId;
+use wasmill_core::{Digest, PartitionId};
+
+use crate::config::{From, Provenance, TableConfig};
+use crate::delivery::{DeadLetter, Delivery};
+use crate::postgres::PostgresStore;
+use crate::sqlite::SqliteStore;
+
+/// One database of the pipeline.
+#[derive(Debug)]
+pub enum Store {
+    /// PostgreSQL or TimescaleDB.
+    Postgres(Box<PostgresStore>),
+    /// SQLite.
+    Sqlite(SqliteStore),
+}
+
+impl Store {
+    /// The offset up to which the store has everything of a partition; `None`: it does not know the partition.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn read(&self, partition: &PartitionId) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.read(partition).await,
+            Self::Sqlite(store) => store.read(partition).await,
+        }
+    }
+
+    /// Whether any other partition of the topic is known: then a partition that is not was added later.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn knows_topic(&self, partition: &PartitionId) -> Result<bool, StoreError> {
+        match self {
+            Self::Postgres(store) => store.knows_topic(partition).await,
+            Self::Sqlite(store) => store.knows_topic(partition).await,
+        }
+    }
+
+    /// Takes the partition over: makes its ledger row at `start` if there is none, and bumps its epoch.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn acquire(&self, partition: &Arc<PartitionId>, start: i64) -> Result<Lease, StoreError> {
+        match self {
+            Self::Postgres(store) => store.acquire(partition, start).await,
+            Self::Sqlite(store) => store.acquire(partition, start).await,
+        }
+    }
+
+    /// Stores a group of consecutive deliveries of one lane and moves its ledger row on, in one transaction. What lies before
+    /// the lease's offset is there already and is left out. May be repeated after an error.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn commit(&self, lease: &mut Lease, deliveries: &[Delivery]) -> Result<Committed, StoreError> {
+        match self {
+            Self::Postgres(store) => store.commit(lease, deliveries).await,
+            Self::Sqlite(store) => store.commit(lease, deliveries).await,
+        }
+    }
+
+    /// Every ledger row of the pipeline, those that moved last at the end.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn positions(&self) -> Result<Vec<(PartitionId, i64)>, StoreError> {
+        match self {
+            Self::Postgres(store) => {
+                let rows = store.offsets().await?;
+                Ok(rows.into_iter().map(|row| (row.partition, row.next_offset)).collect())
+            }
+            Self::Sqlite(store) => store.positions().await,
+        }
+    }
+
+    /// Sets a position by hand; a lane that holds the partition is fenced.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn set_offset(&self, partition: &PartitionId, next_offset: i64) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.set_offset(partition, next_offset).await,
+            Self::Sqlite(store) => store.set_offset(partition, next_offset).await,
+        }
+    }
+
+    /// Moves a position over offsets that are gone, from `first` (where it is) to `next`, and records them as lost.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn accept_gap(&self, partition: &PartitionId, first: i64, next: i64) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.accept_gap(partition, first, next).await,
+            Self::Sqlite(store) => store.accept_gap(partition, first, next).await,
+        }
+    }
+
+    /// Up to `limit` dead letters of this pipeline with ids after `id`, in their order, which is that of their commits.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn dead_letters_after(&self, id: i64, limit: i64) -> Result<Vec<StoredDeadLetter>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.dead_letters_after(id, limit).await,
+            Self::Sqlite(store) => store.dead_letters_after(id, limit).await,
+        }
+    }
+
+    /// The last id that was relayed to `destination`; 0 when none was.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn relay_mark(&self, destination: &str) -> Result<i64, StoreError> {
+        match self {
+            Self::Postgres(store) => store.relay_mark(destination).await,
+            Self::Sqlite(store) => store.relay_mark(destination).await,
+        }
+    }
+
+    /// Says that the dead letters up to `id` are at `destination`. A mark never goes back.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn set_relay_mark(&self, destination: &str, id: i64) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.set_relay_mark(destination, id).await,
+            Self::Sqlite(store) => store.set_relay_mark(destination, id).await,
+        }
+    }
+
+    /// Keeps a plugin's file by its digest, once.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn archive_plugin(
+        &self,
+        digest: &Digest,
+        name: &str,
+        version: &str,
+        file: &[u8],
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.archive_plugin(digest, name, version, file).await,
+            Self::Sqlite(store) => store.archive_plugin(digest, name, version, file).await,
+        }
+    }
+}
+
+/// A sink of the pipeline that writes to a store's database.
+#[derive(Clone, Debug)]
+pub struct SinkSpec {
+    /// Its index among the pipeline's sinks.
+    pub index: usize,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its table.
+    pub table: TableConfig,
+    /// Whether the table is a hypertable.
+    pub hypertable: bool,
+    /// What it gets.
+    pub from: From,
+}
+
+/// What every commit of a process records.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// How much is recorded.
+    pub provenance: Provenance,
+    /// The digest of the configuration.
+    pub config: Digest,
+    /// This program's version.
+    pub engine: String,
+}
+
+/// A dead letter as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDeadLetter {
+    /// Rises in the order of commits.
+    pub id: i64,
+    /// Its partition.
+    pub partition: PartitionId,
+    /// When it was stored, microseconds since 1970.
+    pub rejected_at_us: i64,
+    /// The event and why it left the stream.
+    pub letter: DeadLetter,
+}
 
 /// A lane's hold on its ledger row. Another process that takes the partition over bumps the epoch; from then on this
 /// lease commits nothing more.

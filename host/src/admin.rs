@@ -1,0 +1,66 @@
+//! The admin pages: `/health`, `/health/ready`, `/stats`, `/metrics`, `/config`. Read only.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::metrics;
+use crate::status::Status;
+
+/// Serves the pages until the runtime ends.
+///
+/// # Errors
+/// A sentence when the address cannot be used.
+pub async fn serve(address: SocketAddr, status: Arc<Status>) -> Result<SocketAddr, String> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        format!("the admin address {address} cannot be used: {error}; set another one with `admin:`, or `admin: false`")
+    })?;
+    let bound = listener.local_addr().map_err(|error| error.to_string())?;
+    let pages = Router::new()
+        .route("/health", get(alive))
+        .route("/health/ready", get(ready))
+        .route("/stats", get(stats))
+        .route("/metrics", get(metrics_page))
+        .route("/config", get(config))
+        .with_state(status);
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, pages).await {
+            tracing::error!("the admin pages stopped: {error}");
+        }
+    });
+    Ok(bound)
+}
+
+async fn alive() -> &'static str {
+    "alive\n"
+}
+
+async fn ready(State(status): State<Arc<Status>>) -> impl IntoResponse {
+    let ready = status.health.is_ready();
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(json!({ "ready": ready, "parts": status.health.parts() })))
+}
+
+async fn stats(State(status): State<Arc<Status>>) -> Json<Value> {
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "report": status.tally.report(),
+        "lanes": status.lanes(),
+        "health": status.health.parts(),
+    }))
+}
+
+async fn metrics_page(State(status): State<Arc<Status>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render(&status))
+}
+
+async fn config(State(status): State<Arc<Status>>) -> Json<Value> {
+    Json(status.config.clone())
+}

@@ -1,0 +1,174 @@
+//! `wasmill validate`: is the pipeline well set up, and what does it guarantee? Nothing is connected.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::cli::{Output, ValidateArgs};
+use crate::commands::Exit;
+use crate::config::plugins::{self, PluginFile};
+use crate::config::{Config, Environment, Mistake, redacted};
+use crate::guarantee::{self, SinkGuarantee};
+use crate::pipeline;
+
+/// What was found out about a pipeline.
+#[derive(Clone, Debug, Serialize)]
+pub struct Validation {
+    /// Whether it can be run: there is neither a mistake nor a bad plugin.
+    pub valid: bool,
+    /// What is wrong, by file and place.
+    pub mistakes: Vec<Mistake>,
+    /// The plugins, in the order in which those of one kind run.
+    pub plugins: Vec<PluginCheck>,
+    /// What is promised per sink; empty where there are mistakes.
+    pub guarantees: Vec<SinkGuarantee>,
+    /// What else to know.
+    pub notes: Vec<String>,
+    /// The pipeline with its defaults and without secrets.
+    pub config: Option<Json>,
+}
+
+/// What was found out about one plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PluginCheck {
+    /// Its file name without `.wasm`.
+    pub name: String,
+    /// A line about it, such as its version and kinds, once it was loaded.
+    pub about: Option<String>,
+    /// Why it cannot be loaded.
+    pub problem: Option<String>,
+}
+
+impl PluginCheck {
+    /// A plugin that was found and not loaded.
+    pub fn found(file: &PluginFile) -> Self {
+        Self { name: file.name.clone(), about: None, problem: None }
+    }
+}
+
+/// Checks a pipeline and has its plugins loaded, as a run would.
+pub fn run(args: &ValidateArgs) -> Exit {
+    let validation = validate(args, load_plugins);
+    super::print(&validation.render(args.format));
+    if validation.valid { Exit::success() } else { Exit::bad_setup("the pipeline cannot be run") }
+}
+
+fn load_plugins(config: &Config, files: &[PluginFile]) -> Vec<PluginCheck> {
+    let engine = pipeline::plugins::engine(1, files.len(), Some(config.engine.cache_dir.clone()));
+    let check = |file: &PluginFile| {
+        let engine = engine.as_ref().map_err(Clone::clone)?;
+        pipeline::plugins::load(engine, file).map(|(plugin, _)| pipeline::plugins::about(&plugin))
+    };
+    files
+        .iter()
+        .map(|file| match check(file) {
+            Ok(about) => PluginCheck { about: Some(about), ..PluginCheck::found(file) },
+            Err(problem) => PluginCheck { problem: Some(problem), ..PluginCheck::found(file) },
+        })
+        .collect()
+}
+
+/// Checks the pipeline of `args`, with `load` to find out about its plugins (one answer per file, in their order).
+pub fn validate(args: &ValidateArgs, load: impl FnOnce(&Config, &[PluginFile]) -> Vec<PluginCheck>) -> Validation {
+    validate_with(&args.config, &Environment::of_process(), load)
+}
+
+/// The same for any file and variables.
+pub fn validate_with(
+    file: &Path,
+    environment: &Environment,
+    load: impl FnOnce(&Config, &[PluginFile]) -> Vec<PluginCheck>,
+) -> Validation {
+    let config = match Config::load_with(file, environment) {
+        Ok(config) => config,
+        Err(mistakes) => return Validation::wrong(mistakes.to_vec()),
+    };
+    let mut notes = guarantee::notes(&config);
+    let (files, mistakes) = match config.plugins.as_deref().map(|folder| plugins::discover_with(folder, environment)) {
+        None => (Vec::new(), Vec::new()),
+        Some(Ok(files)) => (files, Vec::new()),
+        Some(Err(mistakes)) => (Vec::new(), mistakes.to_vec()),
+    };
+    if let (Some(folder), true, true) = (&config.plugins, files.is_empty(), mistakes.is_empty()) {
+        notes.push(format!("the plugin directory {} is empty: events pass through unchanged", folder.display()));
+    }
+    let plugins = load(&config, &files);
+    Validation {
+        valid: mistakes.is_empty() && plugins.iter().all(|plugin| plugin.problem.is_none()),
+        mistakes,
+        plugins,
+        guarantees: guarantee::derive(&config),
+        notes,
+        config: Some(redacted(&config)),
+    }
+}
+
+impl Validation {
+    fn wrong(mistakes: Vec<Mistake>) -> Self {
+        Self { valid: false, mistakes, plugins: Vec::new(), guarantees: Vec::new(), notes: Vec::new(), config: None }
+    }
+
+    /// As it is to be printed.
+    pub fn render(&self, format: Output) -> String {
+        match format {
+            Output::Json => format!("{:#}\n", serde_json::json!(self)),
+            Output::Text => self.text(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        for mistake in &self.mistakes {
+            let _ = writeln!(text, "{mistake}");
+        }
+        if let Some(config) = &self.config {
+            let _ = writeln!(
+                text,
+                "pipeline {}: {} → {}",
+                word(config, "name"),
+                keys(config, "source"),
+                keys(config, "sinks")
+            );
+        }
+        if !self.plugins.is_empty() {
+            text.push_str("\nplugins\n");
+        }
+        let width = self.plugins.iter().map(|plugin| plugin.name.len()).max().unwrap_or(0);
+        for plugin in &self.plugins {
+            let about = plugin.problem.as_deref().or(plugin.about.as_deref()).unwrap_or("found");
+            let _ = writeln!(text, "  {:width$}  {about}", plugin.name);
+        }
+        if !self.guarantees.is_empty() {
+            text.push_str("\nguarantees\n");
+        }
+        let width = self.guarantees.iter().map(|sink| sink.sink.len()).max().unwrap_or(0);
+        for sink in &self.guarantees {
+            let _ = writeln!(text, "  {:width$}  {:13}  {}", sink.sink, sink.guarantee.as_str(), sink.reason);
+        }
+        if !self.notes.is_empty() {
+            text.push_str("\nto know\n");
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "  {note}");
+        }
+        let _ = match (self.valid, self.mistakes.len()) {
+            (true, _) => writeln!(text, "\nvalid"),
+            (false, 1) => writeln!(text, "\nnot valid: 1 mistake"),
+            (false, count) if count > 0 => writeln!(text, "\nnot valid: {count} mistakes"),
+            (false, _) => writeln!(text, "\nnot valid: a plugin cannot be loaded"),
+        };
+        text
+    }
+}
+
+fn word<'c>(config: &'c Json, key: &str) -> &'c str {
+    config[key].as_str().unwrap_or_default()
+}
+
+fn keys(config: &Json, key: &str) -> String {
+    let keys = config[key].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    keys.filter(|key| *key != "event_time").collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,168 @@
+//! What may be written under `sinks`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{RawFile, RawNothing};
+use crate::config::read::Ordered;
+use crate::config::{ColumnType, From};
+
+/// A sink: exactly one of `timescale`, `postgres`, `sqlite`, `file`, `stdout` and `discard`, and what goes there.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    {"required": ["timescale"]}, {"required": ["postgres"]}, {"required": ["sqlite"]}, {"required": ["file"]},
+    {"required": ["stdout"]}, {"required": ["discard"]}
+]))]
+pub(in crate::config) struct RawSink {
+    /// A hypertable of TimescaleDB.
+    pub(in crate::config) timescale: Option<RawTimescale>,
+    /// A table of PostgreSQL.
+    pub(in crate::config) postgres: Option<RawPostgres>,
+    /// A table of an SQLite database.
+    pub(in crate::config) sqlite: Option<RawSqlite>,
+    /// JSON lines appended to a file.
+    pub(in crate::config) file: Option<RawFile>,
+    /// JSON lines on standard output: `stdout: {}`.
+    pub(in crate::config) stdout: Option<RawNothing>,
+    /// Nowhere, for measurements: `discard: {}`.
+    pub(in crate::config) discard: Option<RawNothing>,
+    /// What the sink gets.
+    #[serde(default)]
+    pub(in crate::config) from: From,
+    /// Only events for which this expression is true, such as `severity != "DEBUG"`.
+    pub(in crate::config) when: Option<String>,
+}
+
+/// A hypertable of TimescaleDB.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawTimescale {
+    /// The database: `postgres://user:password@host:port/database`. The password is never shown.
+    #[schemars(extend("writeOnly" = true))]
+    pub(in crate::config) url: String,
+    /// The table, with its schema if need be: `events` or `public.events`.
+    pub(in crate::config) table: String,
+    /// Whether to make the hypertable where it is missing; else it must be there.
+    #[serde(default)]
+    pub(in crate::config) create: bool,
+    /// The column that cuts the hypertable into chunks. Needed with `create`.
+    pub(in crate::config) time: Option<String>,
+    /// Columns by name, and where their values come from.
+    #[schemars(extend("minProperties" = 1))]
+    pub(in crate::config) columns: Ordered<RawColumn>,
+    /// Connections that write at the same time.
+    #[serde(default = "writers")]
+    #[schemars(range(min = 1, max = 16))]
+    pub(in crate::config) writers: u64,
+}
+
+/// A table of PostgreSQL.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawPostgres {
+    /// The database: `postgres://user:password@host:port/database`. The password is never shown.
+    #[schemars(extend("writeOnly" = true))]
+    pub(in crate::config) url: String,
+    /// The table, with its schema if need be: `events` or `public.events`.
+    pub(in crate::config) table: String,
+    /// Whether to make the table where it is missing; else it must be there.
+    #[serde(default)]
+    pub(in crate::config) create: bool,
+    /// Columns by name, and where their values come from.
+    #[schemars(extend("minProperties" = 1))]
+    pub(in crate::config) columns: Ordered<RawColumn>,
+    /// Connections that write at the same time.
+    #[serde(default = "writers")]
+    #[schemars(range(min = 1, max = 16))]
+    pub(in crate::config) writers: u64,
+}
+
+/// A table of an SQLite database.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawSqlite {
+    /// The database's file; made where it is missing.
+    pub(in crate::config) path: String,
+    /// The table.
+    pub(in crate::config) table: String,
+    /// Whether to make the table where it is missing; else it must be there.
+    #[serde(default = "yes")]
+    pub(in crate::config) create: bool,
+    /// Columns by name, and where their values come from.
+    #[schemars(extend("minProperties" = 1))]
+    pub(in crate::config) columns: Ordered<RawColumn>,
+}
+
+/// Where a column's value comes from: `id: source.id`, or `id: { from: source.id, type: bigint }`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::config) enum RawColumn {
+    /// The source alone.
+    Short(String),
+    /// Source and type.
+    Full(RawFullColumn),
+}
+
+/// A column with a type.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawFullColumn {
+    /// A field's path such as `source.ip`; or `$raw` (the payload as it came), `$payload` (after enrichment), `$key`,
+    /// `$topic`, `$partition`, `$offset`, `$timestamp`, `$headers.NAME`, `$digest` (of the plugins that ran).
+    pub(in crate::config) from: String,
+    /// The column's type. By default as the table has it; where the table is made, text, or what suits the `$` word.
+    #[serde(rename = "type")]
+    pub(in crate::config) column_type: Option<ColumnType>,
+}
+
+/// What the SQL sinks have in common.
+pub(in crate::config) struct RawTable<'r> {
+    /// Whether the database tells `ID` from `id`.
+    pub(in crate::config) case_sensitive: bool,
+    pub(in crate::config) name: &'r str,
+    pub(in crate::config) create: bool,
+    pub(in crate::config) time: Option<&'r str>,
+    pub(in crate::config) columns: &'r Ordered<RawColumn>,
+}
+
+impl RawTimescale {
+    pub(in crate::config) fn table(&self) -> RawTable<'_> {
+        RawTable {
+            case_sensitive: true,
+            name: &self.table,
+            create: self.create,
+            time: self.time.as_deref(),
+            columns: &self.columns,
+        }
+    }
+}
+
+impl RawPostgres {
+    pub(in crate::config) fn table(&self) -> RawTable<'_> {
+        RawTable { case_sensitive: true, name: &self.table, create: self.create, time: None, columns: &self.columns }
+    }
+}
+
+impl RawSqlite {
+    pub(in crate::config) fn table(&self) -> RawTable<'_> {
+        RawTable { case_sensitive: false, name: &self.table, create: self.create, time: None, columns: &self.columns }
+    }
+}
+
+impl RawColumn {
+    pub(in crate::config) fn parts(&self) -> (&str, Option<ColumnType>) {
+        match self {
+            Self::Short(from) => (from, None),
+            Self::Full(full) => (&full.from, full.column_type),
+        }
+    }
+}
+
+fn writers() -> u64 {
+    2
+}
+
+fn yes() -> bool {
+    true
+}

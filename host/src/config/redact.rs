@@ -1,0 +1,132 @@
+//! A pipeline as it may be shown: resolved, with its defaults, and without secrets.
+
+use serde_json::{Map, Value as Json, json};
+use wasmill_core::EventTime;
+
+use super::units::{duration_text, size_text};
+use super::{
+    ColumnConfig, Config, HomeConfig, KafkaConfig, SinkConfig, SinkKind, SourceConfig, Start, TableConfig, TableName,
+    ValueFrom,
+};
+
+/// `config` in the shape of its file. Passwords, librdkafka settings' values and variables inside addresses are not in it.
+pub fn redacted(config: &Config) -> Json {
+    let sinks: Map<String, Json> = config.sinks.iter().map(|sink| (sink.name.clone(), shown_sink(sink))).collect();
+    let mut source = shown_source(&config.source);
+    if let EventTime::Field(path) = &config.event_time {
+        source["event_time"] = json!(path.to_string());
+    }
+    json!({
+        "name": config.name,
+        "digest": config.digest.to_string(),
+        "source": source,
+        "plugins": config.plugins,
+        "batch": {
+            "events_max": config.batch.events_max,
+            "bytes_max": size_text(config.batch.bytes_max as u64),
+            "event_bytes_max": size_text(config.batch.event_bytes_max as u64),
+        },
+        "sinks": sinks,
+        "home": shown_home(config),
+        "dead_letters": config.dead_letters.file.as_ref().map(|path| json!({ "file": { "path": path } })),
+        "engine": { "threads": config.engine.threads, "cache_dir": config.engine.cache_dir },
+        "retry": { "initial": duration_text(config.retry.initial), "max": duration_text(config.retry.max) },
+        "admin": config.admin.map_or(json!(false), |address| json!(address.to_string())),
+        "provenance": config.provenance,
+        "shutdown_timeout": duration_text(config.shutdown_timeout),
+    })
+}
+
+fn shown_source(source: &SourceConfig) -> Json {
+    match source {
+        SourceConfig::Kafka(kafka) => json!({ "kafka": shown_kafka(kafka) }),
+        SourceConfig::Stdin => json!({ "stdin": {} }),
+        SourceConfig::File { path } => json!({ "file": { "path": path } }),
+    }
+}
+
+fn shown_kafka(kafka: &KafkaConfig) -> Json {
+    let options: Map<String, Json> =
+        kafka.options.iter().map(|(key, value)| (key.clone(), json!(value.shown()))).collect();
+    json!({
+        "brokers": kafka.brokers,
+        "topics": kafka.topics,
+        "group": kafka.group,
+        "group_instance_id": kafka.group_instance_id,
+        "from": match kafka.from {
+            Start::Earliest => json!("earliest"),
+            Start::Latest => json!("latest"),
+            Start::Committed => json!("committed"),
+            Start::Timestamp(millis) => json!(millis),
+        },
+        "fetch_bytes_max": size_text(kafka.fetch_bytes_max as u64),
+        "options": options,
+    })
+}
+
+fn shown_home(config: &Config) -> Json {
+    match &config.home {
+        HomeConfig::Sink(index) => json!(config.sinks[*index].name),
+        HomeConfig::Sqlite(path) => json!({ "sqlite": { "path": path } }),
+        HomeConfig::None => Json::Null,
+    }
+}
+
+fn shown_sink(sink: &SinkConfig) -> Json {
+    let (kind, settings) = match &sink.kind {
+        SinkKind::Postgres { url, hypertable, table, writers } => {
+            let mut settings = shown_table(table);
+            settings.insert("url".to_owned(), json!(url.shown()));
+            settings.insert("writers".to_owned(), json!(writers));
+            (if *hypertable { "timescale" } else { "postgres" }, settings)
+        }
+        SinkKind::Sqlite { path, table } => {
+            let mut settings = shown_table(table);
+            settings.insert("path".to_owned(), json!(path));
+            ("sqlite", settings)
+        }
+        SinkKind::File { path } => ("file", Map::from_iter([("path".to_owned(), json!(path))])),
+        SinkKind::Stdout => ("stdout", Map::new()),
+        SinkKind::Discard => ("discard", Map::new()),
+    };
+    json!({ kind: settings, "from": sink.from, "when": sink.when })
+}
+
+fn shown_table(table: &TableConfig) -> Map<String, Json> {
+    let columns: Map<String, Json> =
+        table.columns.iter().map(|column| (column.name.as_str().to_owned(), shown_column(column))).collect();
+    let mut settings = Map::new();
+    settings.insert("table".to_owned(), json!(bare(&table.name)));
+    settings.insert("create".to_owned(), json!(table.create));
+    if let Some(time) = &table.time {
+        settings.insert("time".to_owned(), json!(time.as_str()));
+    }
+    settings.insert("columns".to_owned(), Json::Object(columns));
+    settings
+}
+
+fn bare(name: &TableName) -> String {
+    match &name.schema {
+        Some(schema) => format!("{}.{}", schema.as_str(), name.table.as_str()),
+        None => name.table.as_str().to_owned(),
+    }
+}
+
+fn shown_column(column: &ColumnConfig) -> Json {
+    let from = match &column.from {
+        ValueFrom::Path(path) => path.to_string(),
+        ValueFrom::Raw => "$raw".to_owned(),
+        ValueFrom::Payload => "$payload".to_owned(),
+        ValueFrom::Key => "$key".to_owned(),
+        ValueFrom::Topic => "$topic".to_owned(),
+        ValueFrom::Partition => "$partition".to_owned(),
+        ValueFrom::Offset => "$offset".to_owned(),
+        ValueFrom::Timestamp => "$timestamp".to_owned(),
+        ValueFrom::Header(name) => format!("$headers.{name}"),
+        ValueFrom::Digest => "$digest".to_owned(),
+    };
+    match column.column_type {
+        Some(column_type) => json!({ "from": from, "type": column_type }),
+        None => json!(from),
+    }
+}

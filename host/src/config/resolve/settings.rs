@@ -1,0 +1,71 @@
+//! How plugins are run, how sinks are tried again, where the HTTP pages are.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Resolver, count};
+use crate::config::place::Place;
+use crate::config::raw::{RawAdmin, RawEngine, RawRetry};
+use crate::config::units::duration_text;
+use crate::config::{ADMIN_DEFAULT, EngineConfig, RetryConfig};
+
+impl Resolver<'_> {
+    pub(super) fn engine(&mut self, raw: &RawEngine) -> EngineConfig {
+        let threads = raw.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), count);
+        let cache_dir = match &raw.cache_dir {
+            Some(path) => self.path(path),
+            None => self.cache_dir(),
+        };
+        EngineConfig { threads, cache_dir }
+    }
+
+    /// The user's cache folder; beside the file where there is no user, as in many containers.
+    fn cache_dir(&self) -> PathBuf {
+        let absolute =
+            |name| self.surroundings.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        match (absolute("XDG_CACHE_HOME"), absolute("HOME")) {
+            (Some(cache), _) => cache.join("wasmill"),
+            (None, Some(home)) => home.join(".cache").join("wasmill"),
+            (None, None) => self.path(".wasmill-cache"),
+        }
+    }
+
+    pub(super) fn retry(&mut self, raw: &RawRetry, place: Place<'_>) -> Option<RetryConfig> {
+        let hour = Duration::from_secs(3600);
+        let first =
+            self.duration(&raw.initial, place.child("initial"), Duration::from_millis(10), Duration::from_secs(60));
+        let most = self.duration(&raw.max, place.child("max"), Duration::from_millis(10), hour);
+        let retry = RetryConfig { initial: first?, max: most? };
+        if retry.initial > retry.max {
+            let (initial, max) = (duration_text(retry.initial), duration_text(retry.max));
+            return self.wrong(place, format!("\"max\" ({max}) must not be shorter than \"initial\" ({initial})"));
+        }
+        Some(retry)
+    }
+
+    pub(super) fn admin(&mut self, raw: Option<&RawAdmin>, place: Place<'_>) -> Option<Option<SocketAddr>> {
+        let text = match raw {
+            None => ADMIN_DEFAULT,
+            Some(RawAdmin::Switch(false)) => return Some(None),
+            Some(RawAdmin::Switch(true)) => {
+                return self
+                    .wrong(place, format!("\"admin\" is an address such as {ADMIN_DEFAULT}, or false for none"));
+            }
+            // Where the word came from a variable.
+            Some(RawAdmin::Address(text)) if text == "false" => return Some(None),
+            Some(RawAdmin::Address(text)) => text,
+        };
+        let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        match numeric.as_deref().unwrap_or(text).parse() {
+            Ok(address) => Some(Some(address)),
+            Err(_) => {
+                let message = format!(
+                    "{} is no address; write IP:PORT such as {ADMIN_DEFAULT}, or false for none",
+                    place.quoted()
+                );
+                self.wrong(place, message)
+            }
+        }
+    }
+}

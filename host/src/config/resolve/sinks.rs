@@ -1,0 +1,105 @@
+//! Sinks: their names, conditions and kinds.
+
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+use wasmill_expr::Program;
+
+use super::claims::Use;
+use super::{Resolver, count, is_name, not_a_name};
+use crate::config::mistake::quoted;
+use crate::config::place::Place;
+use crate::config::raw::{RawSink, RawTable};
+use crate::config::read::Ordered;
+use crate::config::{Secret, SinkConfig, SinkKind};
+
+/// Sinks of one pipeline.
+pub const SINKS_MAX: usize = 32;
+
+const URL_HINT: &str = "is no PostgreSQL address; write postgres://user:password@host:port/database (special characters of \
+     user and password as %40, or from variables of their own)";
+
+impl Resolver<'_> {
+    /// All sinks; `None` when one of them has a mistake.
+    pub(super) fn sinks(&mut self, raw: &Ordered<RawSink>, place: Place<'_>) -> Option<Vec<SinkConfig>> {
+        if raw.0.len() > SINKS_MAX {
+            return self.wrong(place, format!("{} sinks are given, and {SINKS_MAX} are allowed", raw.0.len()));
+        }
+        let mut sinks = Vec::new();
+        for (name, raw) in &raw.0 {
+            let is_valid = is_name(name);
+            if !is_valid {
+                self.mistakes.add(place.key_at(name), not_a_name("a sink", &quoted(name)));
+            }
+            let sink = self.sink(name, raw, place.child(name));
+            sinks.push(sink.filter(|_| is_valid));
+        }
+        sinks.into_iter().collect()
+    }
+
+    fn sink(&mut self, name: &str, raw: &RawSink, place: Place<'_>) -> Option<SinkConfig> {
+        let is_condition = raw.when.as_deref().is_none_or(|when| self.condition(when, place.child("when")));
+        let kind = self.kind(name, raw, place);
+        let when = raw.when.clone().filter(|_| is_condition);
+        Some(SinkConfig { name: name.to_owned(), from: raw.from, when, kind: kind? }).filter(|_| is_condition)
+    }
+
+    fn condition(&mut self, when: &str, place: Place<'_>) -> bool {
+        let Err(error) = Program::condition(when) else { return true };
+        let message =
+            format!("the expression is wrong at line {}, character {}: {}", error.line, error.column, error.problem);
+        self.wrong::<()>(place, message);
+        false
+    }
+
+    fn kind(&mut self, name: &str, raw: &RawSink, place: Place<'_>) -> Option<SinkKind> {
+        if let Some(raw) = &raw.timescale {
+            return self.postgres(&raw.url, raw.table(), true, raw.writers, place.child("timescale"));
+        }
+        if let Some(raw) = &raw.postgres {
+            return self.postgres(&raw.url, raw.table(), false, raw.writers, place.child("postgres"));
+        }
+        if let Some(raw) = &raw.sqlite {
+            let place = place.child("sqlite");
+            let path = self.path(&raw.path);
+            self.claim(&path, &format!("the sink {}", quoted(name)), Use::Database, place.child("path"));
+            let table = self.table(&raw.table(), false, place)?;
+            return Some(SinkKind::Sqlite { path, table });
+        }
+        if let Some(raw) = &raw.file {
+            let path = self.path(&raw.path);
+            let place = place.child("file").child("path");
+            self.claim(&path, &format!("the sink {}", quoted(name)), Use::Alone, place);
+            return Some(SinkKind::File { path });
+        }
+        let stdout = raw.stdout.as_ref().map(|_| SinkKind::Stdout);
+        stdout.or_else(|| raw.discard.as_ref().map(|_| SinkKind::Discard))
+    }
+
+    fn postgres(
+        &mut self,
+        url: &str,
+        table: RawTable<'_>,
+        hypertable: bool,
+        writers: u64,
+        place: Place<'_>,
+    ) -> Option<SinkKind> {
+        let url = self.url(url, place.child("url"));
+        let table = self.table(&table, hypertable, place);
+        Some(SinkKind::Postgres { url: url?, hypertable, table: table?, writers: count(writers) })
+    }
+
+    /// The address as written, since what is secret in it can only be seen there.
+    fn url(&mut self, url: &str, place: Place<'_>) -> Option<Secret> {
+        let written = place.0.filled.as_ref().map_or(url, |filled| &filled.written);
+        let secret = match Secret::url(written, self.surroundings.environment, self.surroundings.folder) {
+            Ok(secret) => secret,
+            Err(problem) => return self.wrong(place, problem),
+        };
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| secret.reveal().starts_with(scheme));
+        if is_postgres && PgConnectOptions::from_str(secret.reveal()).is_ok() {
+            return Some(secret);
+        }
+        self.wrong(place, format!("\"url\" {URL_HINT}"))
+    }
+}

@@ -1,0 +1,267 @@
+//! Reads one partition: whatever its queue holds, as batches, in order, each event once.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::types::RDKafkaRespErr as Code;
+use wasmill_core::{PartitionId, RawBatch};
+
+use super::context::Context;
+use super::link::{Ended, Link};
+use super::native;
+use super::offsets;
+use super::queue::{Message, PartitionQueue};
+use super::{ReadError, TopicPartition};
+use crate::config::BatchConfig;
+
+/// How long the end of a partition must be quiet before offsets that hold no event (markers of transactions) are passed
+/// by a batch of their own. Busy partitions pass them with their next events.
+const QUIET: Duration = Duration::from_secs(1);
+
+const OUT_OF_RANGE: i32 = Code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET as i32;
+const BAD_MESSAGE: i32 = Code::RD_KAFKA_RESP_ERR__BAD_MSG as i32;
+const BAD_COMPRESSION: i32 = Code::RD_KAFKA_RESP_ERR__BAD_COMPRESSION as i32;
+const NOT_IMPLEMENTED: i32 = Code::RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED as i32;
+const NOT_ALLOWED: i32 = Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as i32;
+
+/// What a reader yields.
+#[derive(Debug)]
+pub enum Read {
+    /// The next events; possibly none, where only the position moves on.
+    Batch(RawBatch),
+    /// Everything before the offset given as `until` was handed out.
+    End,
+}
+
+/// Reads one partition. Dropping it stops nothing but the reading: the partition stays assigned until it is released.
+pub struct PartitionReader {
+    queue: PartitionQueue,
+    consumer: Arc<BaseConsumer<Context>>,
+    link: Arc<Link>,
+    next_offset: i64,
+    /// There is no event before this offset but those handed out; never before `next_offset`.
+    quiet_until: i64,
+    until: Option<i64>,
+    headers: bool,
+    failed: Option<ReadError>,
+    leader_epoch: i32,
+    /// Bytes of the batch before: what the next arena begins with.
+    bytes_before: usize,
+}
+
+/// An error that was taken from the queue, before the broker was asked about it.
+struct Failure {
+    code: i32,
+    offset: i64,
+    reason: String,
+}
+
+impl PartitionReader {
+    pub(super) fn new(
+        queue: PartitionQueue,
+        consumer: Arc<BaseConsumer<Context>>,
+        link: Arc<Link>,
+        until: Option<i64>,
+        headers: bool,
+    ) -> Self {
+        let next_offset = link.next_offset();
+        Self {
+            queue,
+            consumer,
+            link,
+            next_offset,
+            quiet_until: next_offset,
+            until,
+            headers,
+            failed: None,
+            leader_epoch: -1,
+            bytes_before: 0,
+        }
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> &Arc<PartitionId> {
+        &self.link.partition
+    }
+
+    /// The offset of the next event to be handed out.
+    pub fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// Events between the reader and the end of the partition as of the last fetch; `None` before the first.
+    pub fn lag(&self) -> Option<u64> {
+        super::lag(&self.consumer, &self.link)
+    }
+
+    /// Waits until there is something, and hands out what is there, up to the batch's limits; never waits to fill a
+    /// batch. May be dropped at any time without losing an event.
+    ///
+    /// # Errors
+    /// Why there is nothing more. Every further call says the same: release the partition and begin it anew.
+    pub async fn next(&mut self, limits: &BatchConfig) -> Result<Read, ReadError> {
+        loop {
+            self.link.check()?;
+            if let Some(error) = &self.failed {
+                return Err(error.clone());
+            }
+            if self.until.is_some_and(|until| self.next_offset >= until) {
+                return Ok(Read::End);
+            }
+            let batch = self.collect(limits);
+            if !batch.is_empty() {
+                return Ok(Read::Batch(batch));
+            }
+            if let Some(failure) = self.failure() {
+                let error = self.explain(failure).await;
+                self.hold();
+                self.failed = Some(error.clone());
+                return Err(error);
+            }
+            self.look_past_markers();
+            if self.until.is_some_and(|until| self.quiet_until >= until) {
+                return Ok(Read::Batch(self.pass()));
+            }
+            if self.quiet_until == self.next_offset {
+                self.queue.wake().notified().await;
+            } else if tokio::time::timeout(QUIET, self.queue.wake().notified()).await.is_err() {
+                return Ok(Read::Batch(self.pass()));
+            }
+        }
+    }
+
+    /// Copies what the queue holds, up to the limits or an error.
+    fn collect(&mut self, limits: &BatchConfig) -> RawBatch {
+        let mut batch = RawBatch::new(Arc::clone(&self.link.partition), self.next_offset);
+        let mut arrived_ns = None;
+        while batch.len() < limits.events_max {
+            let Some(message) = self.queue.front() else { break };
+            if message.error() != 0 {
+                break;
+            }
+            let offset = message.offset();
+            if offset < batch.next_offset() {
+                // Fetched again after a pause in the middle of a rebalance.
+                self.queue.drop_front();
+                continue;
+            }
+            if self.until.is_some_and(|until| offset >= until) {
+                self.quiet_until = offset;
+                break;
+            }
+            let leader_epoch = message.leader_epoch();
+            if (0..self.leader_epoch).contains(&leader_epoch) {
+                // It never falls within one topic.
+                self.link.end(Ended::Replaced);
+                break;
+            }
+            let headers = if self.headers { message.headers() } else { Vec::new() };
+            let size = size(&message, &headers);
+            if !batch.is_empty() && batch.bytes() + size > limits.bytes_max {
+                break;
+            }
+            if batch.is_empty() {
+                batch.reserve(limits.events_max.min(1_024), self.bytes_before.max(size));
+            }
+            let time_ns = match message.timestamp_ms() {
+                Some(time_ms) => time_ms.saturating_mul(1_000_000),
+                None => *arrived_ns.get_or_insert_with(now_ns),
+            };
+            batch.push(offset, time_ns, message.key(), message.payload(), headers);
+            self.leader_epoch = leader_epoch;
+            self.queue.drop_front();
+        }
+        if !batch.is_empty() {
+            self.bytes_before = batch.bytes();
+            self.moved_to(batch.next_offset());
+        }
+        batch
+    }
+
+    /// Once the queue is empty, the client library's position is where nothing but markers of transactions was left out.
+    fn look_past_markers(&mut self) {
+        let PartitionId { topic, partition, .. } = &*self.link.partition;
+        if let Some(position) = native::position(&self.consumer, topic, *partition) {
+            self.quiet_until = self.quiet_until.max(position);
+        }
+    }
+
+    /// A batch without events that moves the position past what holds none.
+    fn pass(&mut self) -> RawBatch {
+        let mut batch = RawBatch::new(Arc::clone(&self.link.partition), self.next_offset);
+        let target = self.until.map_or(self.quiet_until, |until| until.min(self.quiet_until));
+        batch.advance_to(target.max(self.next_offset));
+        self.moved_to(batch.next_offset());
+        batch
+    }
+
+    fn moved_to(&mut self, next_offset: i64) {
+        self.next_offset = next_offset;
+        self.quiet_until = self.quiet_until.max(next_offset);
+        self.link.set_next_offset(next_offset);
+    }
+
+    /// Takes an error from the front of the queue.
+    fn failure(&mut self) -> Option<Failure> {
+        let message = self.queue.front()?;
+        let code = message.error();
+        if code == 0 {
+            return None;
+        }
+        let reason = String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned();
+        let failure = Failure { code, offset: message.offset(), reason };
+        self.queue.drop_front();
+        Some(failure)
+    }
+
+    async fn explain(&self, failure: Failure) -> ReadError {
+        let partition = self.link.name();
+        match failure.code {
+            OUT_OF_RANGE => self.out_of_range(partition).await,
+            BAD_MESSAGE | BAD_COMPRESSION | NOT_IMPLEMENTED => {
+                ReadError::Undecodable { partition, offset: failure.offset, reason: failure.reason }
+            }
+            NOT_ALLOWED => ReadError::NotAllowed(partition),
+            _ => ReadError::Broker { partition, offset: self.next_offset, reason: failure.reason },
+        }
+    }
+
+    /// Asks for the numbers, and first whether this is still the same topic: one made anew is not a gap.
+    async fn out_of_range(&self, partition: TopicPartition) -> ReadError {
+        let (consumer, name) = (Arc::clone(&self.consumer), partition.topic.clone());
+        let states = super::blocking(move || native::describe_topics(&consumer, &[name], Duration::from_secs(5))).await;
+        if let Ok(states) = states
+            && let [state] = states.as_slice()
+            && state.id.as_ref().is_ok_and(|id| *id != self.link.partition.topic_id)
+        {
+            return ReadError::TopicReplaced(partition);
+        }
+        let asked = self.next_offset;
+        match offsets::watermarks(&self.consumer, &self.link.partition).await {
+            Ok((first, last)) => ReadError::OutOfRange { partition, asked, first, last },
+            Err(error) => ReadError::Broker { partition, offset: asked, reason: error.to_string() },
+        }
+    }
+
+    /// Stops fetching: what failed would be fetched again and again.
+    fn hold(&self) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.link.partition.topic, self.link.partition.partition);
+        if let Err(error) = self.consumer.pause(&list) {
+            tracing::debug!(%error, "a failed partition was not paused");
+        }
+    }
+}
+
+fn size(message: &Message<'_>, headers: &[(&[u8], Option<&[u8]>)]) -> usize {
+    let headers: usize = headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
+    headers + message.key().map_or(0, <[u8]>::len) + message.payload().map_or(0, <[u8]>::len)
+}
+
+/// The time of arrival, for records of a topic that keeps none.
+fn now_ns() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,202 @@
+//! `/metrics`: the counts in Prometheus' text format, version 0.0.4. Labels are bounded: plugin, sink, topic and partition as
+//! configured, code from plugins (at most 50 of them, the rest summed).
+
+use std::fmt::{self, Write};
+
+use crate::health::PartHealth;
+use crate::status::Status;
+
+/// Most distinct rejection codes shown; the rest is summed under `other`.
+const CODES_MAX: usize = 50;
+
+/// Every metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Events of committed batches.
+    Received,
+    /// By sink.
+    Delivered,
+    /// By sink.
+    Filtered,
+    /// By sink.
+    Refused,
+    /// Dropped by validators.
+    Dropped,
+    /// Rejected before the sinks.
+    Rejected,
+    /// Dead letters by code.
+    DeadLetters,
+    /// Alerts raised.
+    Alerts,
+    /// By sink.
+    Retries,
+    /// Fuel by plugin.
+    PluginFuel,
+    /// Seconds by plugin.
+    PluginSeconds,
+    /// Events by plugin.
+    PluginEvents,
+    /// Traps by plugin.
+    PluginTraps,
+    /// Events behind, by partition.
+    Lag,
+    /// 1 where a part works.
+    Healthy,
+    /// Processor seconds of the process.
+    CpuSeconds,
+}
+
+impl Metric {
+    /// Every metric, in the order of the page.
+    pub const ALL: [Self; 16] = [
+        Self::Received,
+        Self::Delivered,
+        Self::Filtered,
+        Self::Refused,
+        Self::Dropped,
+        Self::Rejected,
+        Self::DeadLetters,
+        Self::Alerts,
+        Self::Retries,
+        Self::PluginFuel,
+        Self::PluginSeconds,
+        Self::PluginEvents,
+        Self::PluginTraps,
+        Self::Lag,
+        Self::Healthy,
+        Self::CpuSeconds,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "wasmill_received_events_total",
+            Self::Delivered => "wasmill_delivered_total",
+            Self::Filtered => "wasmill_filtered_total",
+            Self::Refused => "wasmill_refused_total",
+            Self::Dropped => "wasmill_dropped_events_total",
+            Self::Rejected => "wasmill_rejected_events_total",
+            Self::DeadLetters => "wasmill_dead_letters_total",
+            Self::Alerts => "wasmill_alerts_total",
+            Self::Retries => "wasmill_sink_retries_total",
+            Self::PluginFuel => "wasmill_plugin_fuel_total",
+            Self::PluginSeconds => "wasmill_plugin_seconds_total",
+            Self::PluginEvents => "wasmill_plugin_events_total",
+            Self::PluginTraps => "wasmill_plugin_traps_total",
+            Self::Lag => "wasmill_lag_events",
+            Self::Healthy => "wasmill_healthy",
+            Self::CpuSeconds => "wasmill_cpu_seconds_total",
+        }
+    }
+
+    /// What it says, in one line.
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::Received => "Events whose batch is committed.",
+            Self::Delivered => "Events or alerts that a sink has.",
+            Self::Filtered => "Events or alerts that a sink's condition left out.",
+            Self::Refused => "Events or alerts that do not fit a sink; dead letters.",
+            Self::Dropped => "Events dropped by validators.",
+            Self::Rejected => "Events rejected before the sinks; dead letters.",
+            Self::DeadLetters => "Dead letters by code.",
+            Self::Alerts => "Alerts raised.",
+            Self::Retries => "Attempts of a sink that failed and were repeated.",
+            Self::PluginFuel => "Fuel that a plugin used, about one per WebAssembly instruction.",
+            Self::PluginSeconds => "Time spent in a plugin.",
+            Self::PluginEvents => "Events that a plugin saw.",
+            Self::PluginTraps => "Calls into a plugin that trapped.",
+            Self::Lag => "Events between what was read and the end of a partition.",
+            Self::Healthy => "1 where a part works, 0 where it does not.",
+            Self::CpuSeconds => "Processor time of the process.",
+        }
+    }
+
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Lag | Self::Healthy => "gauge",
+            _ => "counter",
+        }
+    }
+}
+
+/// The page.
+pub fn render(status: &Status) -> String {
+    let mut page = Page(String::new());
+    for metric in Metric::ALL {
+        page.metric(metric, status).expect("writing to a string does not fail");
+    }
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn metric(&mut self, metric: Metric, status: &Status) -> fmt::Result {
+        let name = metric.name();
+        writeln!(self.0, "# HELP {name} {}\n# TYPE {name} {}", metric.help(), metric.kind())?;
+        let report = status.tally.report();
+        match metric {
+            Metric::Received => self.value(name, &[], report.received as f64),
+            Metric::Dropped => self.value(name, &[], report.dropped as f64),
+            Metric::Rejected => self.value(name, &[], report.rejected as f64),
+            Metric::Alerts => self.value(name, &[], report.alerts as f64),
+            Metric::CpuSeconds => self.value(name, &[], report.cpu_seconds),
+            Metric::Delivered => self.by(name, "sink", report.delivered.iter().map(|(k, v)| (k.as_str(), *v as f64))),
+            Metric::Filtered => self.by(name, "sink", report.filtered.iter().map(|(k, v)| (k.as_str(), *v as f64))),
+            Metric::Refused => self.by(name, "sink", report.refused.iter().map(|(k, v)| (k.as_str(), *v as f64))),
+            Metric::Retries => self.by(name, "sink", report.sinks.iter().map(|s| (s.name.as_str(), s.retries as f64))),
+            Metric::DeadLetters => {
+                let codes = report.rejections.iter().map(|(code, count)| (code.as_str(), *count as f64));
+                self.by(name, "code", codes.clone().take(CODES_MAX))?;
+                let others: f64 = codes.skip(CODES_MAX).map(|(_, count)| count).sum();
+                if others > 0.0 { self.value(name, &[("code", "other")], others) } else { Ok(()) }
+            }
+            Metric::PluginFuel | Metric::PluginSeconds | Metric::PluginEvents | Metric::PluginTraps => {
+                report.plugins.iter().try_for_each(|plugin| {
+                    let value = match metric {
+                        Metric::PluginFuel => plugin.fuel as f64,
+                        Metric::PluginSeconds => plugin.seconds,
+                        Metric::PluginEvents => plugin.events as f64,
+                        _ => plugin.traps as f64,
+                    };
+                    let labels = [
+                        ("plugin", plugin.name.as_str()),
+                        ("version", &plugin.version),
+                        ("digest", &plugin.digest[..12]),
+                    ];
+                    self.value(name, &labels, value)
+                })
+            }
+            Metric::Lag => {
+                status.lanes().iter().filter_map(|lane| Some((lane, lane.lag?))).try_for_each(|(lane, lag)| {
+                    let partition = lane.partition.to_string();
+                    self.value(name, &[("topic", &lane.topic), ("partition", &partition)], lag as f64)
+                })
+            }
+            Metric::Healthy => status.health.parts().iter().try_for_each(|(part, health)| {
+                let works = !matches!(health, PartHealth::Red { .. });
+                self.value(name, &[("part", part)], f64::from(u8::from(works)))
+            }),
+        }
+    }
+
+    fn by<'a>(&mut self, name: &str, label: &str, values: impl Iterator<Item = (&'a str, f64)>) -> fmt::Result {
+        for (key, value) in values {
+            self.value(name, &[(label, key)], value)?;
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: f64) -> fmt::Result {
+        self.0.write_str(name)?;
+        for (n, (label, text)) in labels.iter().enumerate() {
+            let open = if n == 0 { '{' } else { ',' };
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            write!(self.0, "{open}{label}=\"{text}\"")?;
+        }
+        if !labels.is_empty() {
+            self.0.write_char('}')?;
+        }
+        writeln!(self.0, " {value}")
+    }
+}

@@ -1,0 +1,93 @@
+//! A pipeline: config → build → run → drain.
+
+mod build;
+pub mod plugins;
+mod stores;
+
+mod kafka_lanes;
+mod line_lane;
+mod setup;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::config::{Config, SourceConfig};
+use crate::report::Report;
+use crate::sinks::Sinks;
+use crate::status::Status;
+
+pub use build::Built;
+pub use setup::SetupError;
+pub use stores::open_home;
+
+/// How far a run goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Stop where the source ended when the run began. Standard input and files always end.
+    pub until_end: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// The input ended, or a stop was asked for; everything received is committed.
+    Clean,
+    /// Work in flight was abandoned: the stop took longer than `shutdown_timeout`. It is done again after the next start.
+    Abandoned,
+    /// A lane cannot go on and the run cannot end without it.
+    Stuck(String),
+}
+
+/// Runs a pipeline until its input ends or `stop` becomes true. `watch` is told the status once everything is connected.
+///
+/// # Errors
+/// When something is set up wrongly before the first event.
+pub async fn run(
+    config: Config,
+    options: RunOptions,
+    stop: watch::Receiver<bool>,
+    started: impl FnOnce(Arc<Status>),
+) -> Result<(RunEnd, Report), SetupError> {
+    let mut stopped = stop.clone();
+    let built = tokio::select! {
+        built = build::build(&config) => built?,
+        // Waiting for a database or a broker that is away can be ended too.
+        _ = stopped.wait_for(|stop| *stop) => return Err(SetupError::Interrupted),
+    };
+    if let Some(address) = config.admin {
+        let bound = crate::admin::serve(address, Arc::clone(&built.status)).await.map_err(SetupError::Wrong)?;
+        tracing::info!("admin pages on http://{bound}");
+    }
+    started(Arc::clone(&built.status));
+    let sinks = Arc::clone(&built.sinks);
+    let relay = tokio::spawn(relay_dead_letters(Arc::clone(&sinks)));
+    let tally = Arc::clone(&built.status.tally);
+    let end = match &config.source {
+        SourceConfig::Stdin | SourceConfig::File { .. } => line_lane::run(&config, built, stop).await?,
+        SourceConfig::Kafka(kafka) => kafka_lanes::run(&config, kafka, built, options, stop).await?,
+    };
+    relay.abort();
+    // What the last commits added; what cannot be relayed now is relayed after the next start.
+    if let Err(reason) = sinks.relay_dead_letters().await {
+        tracing::warn!("dead letters are in home but not in their file yet: {reason}");
+    }
+    Ok((end, tally.report()))
+}
+
+/// How often new dead letters are looked for.
+const RELAY_INTERVAL: Duration = Duration::from_secs(1);
+
+async fn relay_dead_letters(sinks: Arc<Sinks>) {
+    if sinks.home.is_none() || sinks.dead_letters.is_none() {
+        return;
+    }
+    loop {
+        match sinks.relay_dead_letters().await {
+            Ok(()) => sinks.health.green("dead letters"),
+            Err(reason) => sinks.health.yellow("dead letters", reason),
+        }
+        tokio::time::sleep(RELAY_INTERVAL).await;
+    }
+}

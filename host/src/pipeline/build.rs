@@ -1,0 +1,144 @@
+//! Config → build: plugins loaded, databases connected and checked, everything bound to one projection.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, Semaphore};
+use wasmill_core::{EventTime, PluginRef, ProjectionBuilder};
+use wasmill_engine::{Generation, Worker};
+
+use super::SetupError;
+use super::plugins::{LoadedFile, load_plugins};
+use super::stores::{self, OpenStore};
+use crate::condition::Condition;
+use crate::config::{Config, From, Provenance, SinkConfig, SinkKind};
+use crate::encode::{Format, SinkEncoder};
+use crate::engine_threads::EngineThreads;
+use crate::guarantee;
+use crate::health::Health;
+use crate::lines::LineSink;
+use crate::process::Processor;
+use crate::report::Tally;
+use crate::sinks::Sinks;
+use crate::status::Status;
+
+/// Most bytes of one alert as an event: the limits of what a plugin may say are far below.
+const ALERT_BYTES_MAX: usize = 64 << 20;
+
+/// A pipeline that is ready to receive.
+pub struct Built {
+    /// What every batch goes through.
+    pub processor: Arc<Processor>,
+    /// Where plugins run.
+    pub engine: EngineThreads<Worker>,
+    /// Where everything goes.
+    pub sinks: Arc<Sinks>,
+    /// What the run shows of itself.
+    pub status: Arc<Status>,
+}
+
+/// Builds everything but the source. A database that is away is waited for; what is set up wrongly is an error.
+pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
+    let plugins = load_plugins(config).await?;
+    let stores = stores::open(config).await?;
+    if config.provenance != Provenance::Off {
+        archive(&stores, &plugins).await?;
+    }
+
+    let mut events = ProjectionBuilder::new(config.event_time.clone(), config.batch.event_bytes_max);
+    let mut alerts = ProjectionBuilder::new(EventTime::Record, ALERT_BYTES_MAX);
+    let generation = Generation::new(plugins.iter().map(|(plugin, _)| Arc::clone(plugin)).collect(), &mut events);
+    let encoders = encoders(config, &stores, &mut events, &mut alerts)?;
+    let plugin_refs: Vec<&PluginRef> = plugins.iter().map(|(plugin, _)| &**plugin.reference()).collect();
+    let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config), &plugin_refs));
+    let health = Arc::new(Health::default());
+    for sink in &config.sinks {
+        health.green(&format!("sink {}", sink.name));
+    }
+    let sinks = sinks(config, stores, Arc::clone(&health), Arc::clone(&tally)).await?;
+    let processor = Processor { events: events.build(), alerts: alerts.build(), generation, encoders };
+    let engine = EngineThreads::start(config.engine.threads, Worker::new)
+        .map_err(|error| SetupError::Wrong(format!("cannot start the engine's threads: {error}")))?;
+    Ok(Built {
+        processor: Arc::new(processor),
+        engine,
+        sinks: Arc::new(sinks),
+        status: Arc::new(Status::new(crate::config::redacted(config), tally, health)),
+    })
+}
+
+/// Keeps the files of the plugins in home, so that any row can be derived again.
+async fn archive(stores: &[OpenStore], plugins: &[LoadedFile]) -> Result<(), SetupError> {
+    let Some(home) = stores.iter().find(|store| store.is_home) else { return Ok(()) };
+    for (plugin, file) in plugins {
+        let reference = plugin.reference();
+        home.store.archive_plugin(&reference.digest, &reference.name, &reference.version, file).await?;
+    }
+    Ok(())
+}
+
+fn encoders(
+    config: &Config,
+    stores: &[OpenStore],
+    events: &mut ProjectionBuilder,
+    alerts: &mut ProjectionBuilder,
+) -> Result<Vec<SinkEncoder>, SetupError> {
+    let mut encoders = Vec::with_capacity(config.sinks.len());
+    for (index, sink) in config.sinks.iter().enumerate() {
+        let projection = if sink.from == From::Alerts { &mut *alerts } else { &mut *events };
+        let wrong = |error: &dyn std::fmt::Display| SetupError::Wrong(format!("sink {}: {error}", sink.name));
+        let when = sink.when.as_deref().map(|source| Condition::bind(source, projection)).transpose();
+        let when = when.map_err(|error| wrong(&error))?;
+        let format = match &sink.kind {
+            SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } => {
+                let format = stores.iter().find_map(|store| store.format(index, projection));
+                format.expect("every sink of a database has a store").map_err(|error| wrong(&error))?
+            }
+            SinkKind::File { .. } | SinkKind::Stdout => Format::Lines,
+            SinkKind::Discard => Format::Nothing,
+        };
+        encoders.push(SinkEncoder { name: sink.name.as_str().into(), from: sink.from, when, format });
+    }
+    Ok(encoders)
+}
+
+async fn sinks(
+    config: &Config,
+    stores: Vec<OpenStore>,
+    health: Arc<Health>,
+    tally: Arc<Tally>,
+) -> Result<Sinks, SetupError> {
+    let home = stores.iter().position(|store| store.is_home);
+    let writers = stores.iter().map(|store| store.writers).min().unwrap_or(config.engine.threads.max(1));
+    let mut lines = Vec::new();
+    for (index, sink) in config.sinks.iter().enumerate() {
+        if let Some(sink) = line_sink(sink).await? {
+            lines.push((index, Mutex::new(sink)));
+        }
+    }
+    let dead_letters = match &config.dead_letters.file {
+        Some(path) => Some(Mutex::new(LineSink::file(path).await.map_err(SetupError::Wrong)?)),
+        None => None,
+    };
+    Ok(Sinks {
+        names: config.sinks.iter().map(|sink| Arc::from(sink.name.as_str())).collect(),
+        stores: stores.into_iter().map(|store| (store.store, store.sinks)).collect(),
+        home,
+        lines,
+        dead_letters,
+        writers: Semaphore::new(writers),
+        retry: config.retry,
+        health,
+        tally,
+    })
+}
+
+async fn line_sink(sink: &SinkConfig) -> Result<Option<LineSink>, SetupError> {
+    match &sink.kind {
+        SinkKind::File { path } => {
+            let opened = LineSink::file(path).await;
+            opened.map(Some).map_err(|reason| SetupError::Wrong(format!("sink {}: {reason}", sink.name)))
+        }
+        SinkKind::Stdout => Ok(Some(LineSink::stdout())),
+        SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } | SinkKind::Discard => Ok(None),
+    }
+}

@@ -1,0 +1,366 @@
+//! The lanes of a Kafka source: one per assigned partition. Kafka says which partitions are ours, home says where each goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
+use wasmill_core::{PartitionId, RawBatch};
+
+use super::{Built, RunEnd, RunOptions, SetupError};
+use crate::config::{BatchConfig, Config, HomeConfig, KafkaConfig, Start};
+use crate::kafka::{
+    Begin, KafkaError, KafkaEvent, KafkaSource, Notice, NoticeKind, PartitionReader, Read, ReadError, TopicPartition,
+};
+use crate::lane::{LaneEnd, LaneParts, LaneStop, Pause, Reader, lane};
+use crate::store::StoreError;
+
+/// How often lag is read and partitions that wait are tried.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a lane that cannot go on waits before it is started again.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long a lane may take to commit what it has when its partition goes to another member.
+const HAND_OVER_MAX: Duration = Duration::from_secs(10);
+
+struct KafkaReader {
+    reader: PartitionReader,
+    limits: BatchConfig,
+}
+
+impl Reader for KafkaReader {
+    async fn next(&mut self) -> Result<Option<RawBatch>, Pause> {
+        match self.reader.next(&self.limits).await {
+            Ok(Read::Batch(batch)) => Ok(Some(batch)),
+            Ok(Read::End) => Ok(None),
+            Err(ReadError::Revoked(_) | ReadError::TopicReplaced(_)) => Ok(None),
+            Err(error) => Err(Pause { reason: error.to_string(), again: true }),
+        }
+    }
+}
+
+/// Reads until `stop` becomes true, or to the ends of all partitions as they are when they are begun.
+pub(super) async fn run(
+    config: &Config,
+    kafka: &KafkaConfig,
+    built: Built,
+    options: RunOptions,
+    mut stop: watch::Receiver<bool>,
+) -> Result<RunEnd, SetupError> {
+    let source = tokio::select! {
+        source = KafkaSource::connect(kafka) => source.map_err(|error| SetupError::Wrong(error.to_string()))?,
+        _ = stop.wait_for(|stop| *stop) => return Err(SetupError::Interrupted),
+    };
+    built.status.health.green("source");
+    let mut lanes = Lanes {
+        config,
+        kafka,
+        built,
+        options,
+        source,
+        running: BTreeMap::new(),
+        tasks: JoinSet::new(),
+        started: 0,
+        waiting: BTreeMap::new(),
+        finished: BTreeSet::new(),
+    };
+    let end = tokio::select! {
+        biased;
+        _ = stop.wait_for(|stop| *stop) => RunEnd::Clean,
+        end = lanes.supervise() => end,
+    };
+    let drained = lanes.drain().await;
+    lanes.source.close().await;
+    Ok(match end {
+        RunEnd::Clean if !drained => RunEnd::Abandoned,
+        end => end,
+    })
+}
+
+struct Lanes<'a> {
+    config: &'a Config,
+    kafka: &'a KafkaConfig,
+    built: Built,
+    options: RunOptions,
+    source: KafkaSource,
+    running: BTreeMap<TopicPartition, Running>,
+    tasks: JoinSet<(u64, TopicPartition, LaneEnd)>,
+    /// Tells a lane from the one before it on the same partition.
+    started: u64,
+    /// Partitions that are ours and have no lane, with the time of the next attempt.
+    waiting: BTreeMap<TopicPartition, Instant>,
+    /// Partitions that were read to their end.
+    finished: BTreeSet<TopicPartition>,
+}
+
+struct Running {
+    id: u64,
+    partition: Arc<PartitionId>,
+    stop: LaneStop,
+    abort: AbortHandle,
+}
+
+impl Lanes<'_> {
+    async fn supervise(&mut self) -> RunEnd {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                event = self.source.next() => {
+                    if let Some(end) = self.on_event(event).await {
+                        return end;
+                    }
+                }
+                Some(ended) = self.tasks.join_next() => {
+                    if let Some(end) = self.on_lane_end(ended) {
+                        return end;
+                    }
+                }
+                _ = tick.tick() => {
+                    self.begin_waiting().await;
+                    self.read_lag();
+                }
+            }
+            let all_read = self.options.until_end && !self.finished.is_empty();
+            if all_read && self.running.is_empty() && self.waiting.is_empty() {
+                return RunEnd::Clean;
+            }
+        }
+    }
+
+    async fn on_event(&mut self, event: KafkaEvent) -> Option<RunEnd> {
+        match event {
+            KafkaEvent::Assigned(partitions) => {
+                tracing::info!("assigned {}", list(&partitions));
+                self.waiting.extend(partitions.into_iter().map(|partition| (partition, Instant::now())));
+                self.begin_waiting().await;
+            }
+            KafkaEvent::Revoked { partitions, lost } => {
+                tracing::info!("{} {}", if lost { "lost" } else { "giving back" }, list(&partitions));
+                self.give_back(&partitions, lost).await;
+                self.source.release(partitions).await;
+            }
+            KafkaEvent::Notice(notice) => self.on_notice(&notice),
+            KafkaEvent::Fatal(error) => return Some(RunEnd::Stuck(error.to_string())),
+        }
+        None
+    }
+
+    fn on_notice(&self, notice: &Notice) {
+        let health = &self.built.status.health;
+        match notice.kind {
+            NoticeKind::Back => health.green("source"),
+            NoticeKind::Away | NoticeKind::TopicAbsent | NoticeKind::Authentication | NoticeKind::NotAllowed => {
+                health.red("source", notice.text.clone());
+            }
+            NoticeKind::TopicReplaced | NoticeKind::Other => tracing::warn!("{}", notice.text),
+        }
+    }
+
+    /// Starts lanes for the partitions that wait and whose time has come. What fails waits on.
+    async fn begin_waiting(&mut self) {
+        let now = Instant::now();
+        let due: Vec<_> = self.waiting.iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect();
+        if due.is_empty() {
+            return;
+        }
+        let begun = self.begin(&due).await;
+        for name in &due {
+            match &begun {
+                Ok(()) => {
+                    self.waiting.remove(name);
+                }
+                Err(reason) => {
+                    self.waiting.insert(name.clone(), Instant::now() + PAUSE);
+                    self.built.status.health.red(&part(name), reason.clone());
+                }
+            }
+        }
+    }
+
+    async fn begin(&mut self, names: &[TopicPartition]) -> Result<(), String> {
+        let kafka_error = |error: KafkaError| error.to_string();
+        let partitions = self.source.identify(names).await.map_err(kafka_error)?;
+        let mut begins = Vec::with_capacity(partitions.len());
+        let mut leases = Vec::with_capacity(partitions.len());
+        for partition in &partitions {
+            let start = self.start_offset(partition).await?;
+            let lease = self.built.sinks.acquire(partition, start).await.map_err(|error| error.to_string())?;
+            let offset = self.built.sinks.position(&lease).unwrap_or(start);
+            let until = match self.options.until_end {
+                true => Some(self.source.end_offset(partition).await.map_err(kafka_error)?),
+                false => None,
+            };
+            // Dead letters keep the original headers, so they are always read.
+            begins.push(Begin { partition: Arc::clone(partition), offset, until, headers: true });
+            leases.push(lease);
+        }
+        let offsets: Vec<i64> = begins.iter().map(|begin| begin.offset).collect();
+        let readers = self.source.begin(begins).await.map_err(kafka_error)?;
+        for (((name, reader), leases), offset) in names.iter().zip(readers).zip(leases).zip(offsets) {
+            self.start_lane(name, reader, leases, offset);
+        }
+        Ok(())
+    }
+
+    /// Where a partition begins if no ledger knows it.
+    async fn start_offset(&self, partition: &Arc<PartitionId>) -> Result<i64, String> {
+        let store_error = |error: StoreError| error.to_string();
+        let (from, found_later) = match self.built.sinks.home() {
+            Some(home) => {
+                if let Some(offset) = home.read(partition).await.map_err(store_error)? {
+                    return Ok(offset);
+                }
+                (self.kafka.from, home.knows_topic(partition).await.map_err(store_error)?)
+            }
+            None => {
+                debug_assert_eq!(self.config.home, HomeConfig::None, "every other home is a store");
+                let committed = self.source.committed(partition).await.map_err(|error| error.to_string())?;
+                if let Some(offset) = committed {
+                    return Ok(offset);
+                }
+                (if self.kafka.from == Start::Committed { Start::Earliest } else { self.kafka.from }, false)
+            }
+        };
+        self.source.start_offset(partition, from, found_later).await.map_err(|error| error.to_string())
+    }
+
+    fn start_lane(
+        &mut self,
+        name: &TopicPartition,
+        reader: PartitionReader,
+        leases: crate::sinks::Leases,
+        offset: i64,
+    ) {
+        let partition = Arc::clone(reader.partition());
+        let status = &self.built.status;
+        status.committed(&partition, offset);
+        status.health.green(&part(name));
+        let committed = {
+            let (status, partition) = (Arc::clone(status), Arc::clone(&partition));
+            let committer = self.source.committer();
+            Box::new(move |offset| {
+                status.committed(&partition, offset);
+                committer.commit(&partition, offset);
+            })
+        };
+        let parts = LaneParts {
+            processor: Arc::clone(&self.built.processor),
+            engine: self.built.engine.clone(),
+            sinks: Arc::clone(&self.built.sinks),
+            leases,
+            committed,
+        };
+        let (stop, lane) = lane(parts, KafkaReader { reader, limits: self.config.batch });
+        let abort = self.tasks.spawn({
+            let (id, name) = (self.started, name.clone());
+            async move { (id, name, lane.await) }
+        });
+        self.running.insert(name.clone(), Running { id: self.started, partition, stop, abort });
+        self.started += 1;
+    }
+
+    fn on_lane_end(&mut self, ended: Result<(u64, TopicPartition, LaneEnd), JoinError>) -> Option<RunEnd> {
+        let (id, name, end) = match ended {
+            Ok(ended) => ended,
+            Err(error) if error.is_cancelled() => return None,
+            Err(error) => {
+                return Some(RunEnd::Stuck(format!(
+                    "a lane failed inside the host ({error}); this is a bug of wasmill"
+                )));
+            }
+        };
+        // A lane that was given back is no longer ours to speak of.
+        if self.running.get(&name).is_none_or(|running| running.id != id) {
+            return None;
+        }
+        let running = self.running.remove(&name)?;
+        match end {
+            LaneEnd::Finished => {
+                self.finished.insert(name);
+            }
+            LaneEnd::Stopped => {}
+            LaneEnd::Paused(pause) => {
+                self.built.status.health.red(&part(&name), pause.reason.clone());
+                if self.options.until_end && !pause.again {
+                    return Some(RunEnd::Stuck(pause.reason));
+                }
+                if pause.again {
+                    self.waiting.insert(name, Instant::now() + PAUSE);
+                }
+            }
+            LaneEnd::Fenced(reason) => {
+                tracing::warn!("{reason}");
+                self.built.status.remove_lane(&running.partition);
+                // Either Kafka takes the partition from us, or an operator moved the position: then it is begun anew.
+                self.waiting.insert(name, Instant::now() + PAUSE);
+            }
+        }
+        None
+    }
+
+    /// Ends the lanes of partitions that go to another member: they commit what they have, unless it is too late for that.
+    async fn give_back(&mut self, names: &[TopicPartition], lost: bool) {
+        let leaving: Vec<(TopicPartition, Running)> =
+            names.iter().filter_map(|name| self.running.remove_entry(name)).collect();
+        for (name, running) in &leaving {
+            match lost {
+                true => running.abort.abort(),
+                false => running.stop.stop(),
+            }
+            self.built.status.remove_lane(&running.partition);
+            self.built.status.health.remove(&part(name));
+        }
+        for name in names {
+            self.waiting.remove(name);
+            self.finished.remove(name);
+        }
+        let deadline = Instant::now() + HAND_OVER_MAX;
+        for (name, running) in leaving {
+            if !self.has_ended(&running, deadline).await {
+                tracing::warn!(
+                    "{name} was given back before all of its work was committed; its next owner does that again"
+                );
+                running.abort.abort();
+            }
+        }
+    }
+
+    /// Waits for a lane's end; the ends of others that come meanwhile are kept by their own entries.
+    async fn has_ended(&mut self, running: &Running, deadline: Instant) -> bool {
+        while !running.abort.is_finished() {
+            let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await else { return false };
+            // A lane that cannot go on while another is given back waits like any other; until_end is judged later.
+            let _ = self.on_lane_end(ended);
+        }
+        true
+    }
+
+    fn read_lag(&self) {
+        for (partition, lag) in self.source.lag() {
+            if let Some(lag) = lag {
+                self.built.status.lag_of(&partition, lag);
+            }
+        }
+    }
+
+    /// Has all lanes commit what they have; whether they did in time.
+    async fn drain(&mut self) -> bool {
+        self.running.values().for_each(|running| running.stop.stop());
+        self.waiting.clear();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let drained = tokio::time::timeout(self.config.shutdown_timeout, all).await.is_ok();
+        self.tasks.shutdown().await;
+        drained
+    }
+}
+
+fn part(name: &TopicPartition) -> String {
+    format!("lane {name}")
+}
+
+fn list(partitions: &[TopicPartition]) -> String {
+    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

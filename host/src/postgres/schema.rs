@@ -1,0 +1,96 @@
+//! wasmill's own tables in a database.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Executor, query_scalar};
+
+use crate::store::StoreError;
+
+use super::errors::store_error;
+
+/// The version of the tables below. A change adds a step from the version before.
+const VERSION: i32 = 1;
+
+/// Held while tables are looked at and made, so that workers may start at the same time.
+const SET_UP_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('wasmill_schema', 0))";
+
+const TABLES: &str = "
+CREATE TABLE wasmill_schema (version integer NOT NULL);
+INSERT INTO wasmill_schema VALUES (1);
+
+-- Where each lane is. sink is '' in the pipeline's home; elsewhere the row is the mark of that sink's store.
+CREATE TABLE wasmill_ledger (
+    pipeline text NOT NULL, sink text NOT NULL, source text NOT NULL, cluster text NOT NULL, topic text NOT NULL,
+    topic_id text NOT NULL, partition integer NOT NULL,
+    epoch bigint NOT NULL, next_offset bigint NOT NULL, generation bytea,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline, sink, source, cluster, topic, topic_id, partition)
+) WITH (fillfactor = 50);
+
+-- Offsets that were lost before they were read, and given up by somebody.
+CREATE TABLE wasmill_gaps (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline text NOT NULL, source text NOT NULL, cluster text NOT NULL, topic text NOT NULL,
+    topic_id text NOT NULL, partition integer NOT NULL,
+    first_offset bigint NOT NULL, next_offset bigint NOT NULL, accepted_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Events that left the stream: original bytes, and why. ids rise in the order of commits.
+CREATE TABLE wasmill_dead_letters (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline text NOT NULL, source text NOT NULL, cluster text NOT NULL, topic text NOT NULL,
+    topic_id text NOT NULL, partition integer NOT NULL, \"offset\" bigint NOT NULL, timestamp timestamptz NOT NULL,
+    stage text NOT NULL, plugin text, plugin_version text, plugin_digest bytea, sink text,
+    code text NOT NULL, reason text NOT NULL,
+    key bytea, payload bytea, header_names bytea[] NOT NULL, header_values bytea[] NOT NULL,
+    attempts integer NOT NULL DEFAULT 1, rejected_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- How far the dead letters have been written elsewhere.
+CREATE TABLE wasmill_relays (
+    pipeline text NOT NULL, destination text NOT NULL, last_id bigint NOT NULL,
+    PRIMARY KEY (pipeline, destination)
+);
+
+-- Which code made which rows: offsets [first, next) ran in one generation under one configuration.
+CREATE TABLE wasmill_commits (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline text NOT NULL, source text NOT NULL, cluster text NOT NULL, topic text NOT NULL,
+    topic_id text NOT NULL, partition integer NOT NULL, first_offset bigint NOT NULL, next_offset bigint NOT NULL,
+    generation bytea NOT NULL, config bytea NOT NULL, engine text NOT NULL,
+    committed_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+CREATE INDEX ON wasmill_commits (pipeline, source, cluster, topic, topic_id, partition, id);
+
+-- Every plugin file that ever ran.
+CREATE TABLE wasmill_plugins (
+    digest bytea PRIMARY KEY, name text NOT NULL, version text NOT NULL, file bytea NOT NULL,
+    archived_at timestamptz NOT NULL DEFAULT now()
+);";
+
+/// Waits until no other process sets this database up; the lock goes with the transaction.
+pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {
+    connection.execute(SET_UP_LOCK).await.map_err(|error| store_error("lock the database for the set-up", &error))?;
+    Ok(())
+}
+
+/// Makes the tables where they are missing. The caller holds the set-up lock.
+pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let failed = |error: sqlx::Error| store_error("look at wasmill's own tables", &error);
+    let exists: bool = query_scalar("SELECT to_regclass('wasmill_schema') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if !exists {
+        let made = connection.execute(TABLES).await;
+        made.map_err(|error| store_error("make wasmill's own tables", &error))?;
+        return Ok(());
+    }
+    let found: i32 = query_scalar("SELECT version FROM wasmill_schema").fetch_one(connection).await.map_err(failed)?;
+    if found != VERSION {
+        return Err(StoreError::Setup(format!(
+            "wasmill's tables in this database have version {found}, this wasmill knows version {VERSION}; run the \
+             wasmill that made them, or a newer one"
+        )));
+    }
+    Ok(())
+}

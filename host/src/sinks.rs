@@ -1,0 +1,205 @@
+//! The sinks of a running pipeline, and the writing of a group of deliveries to all of them: the others first, home last.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Mutex, Semaphore};
+
+use wasmill_core::PartitionId;
+
+use crate::config::RetryConfig;
+use crate::dead_letters;
+use crate::delivery::Delivery;
+use crate::health::Health;
+use crate::lines::LineSink;
+use crate::report::{GroupResult, Tally};
+use crate::retry::Backoff;
+use crate::store::{Committed, Lease, Store, StoreError};
+
+/// The name of the dead-letter file in home's relay marks.
+const DEAD_LETTER_FILE: &str = "file";
+/// Dead letters relayed at a time.
+const RELAY_MAX: i64 = 500;
+
+/// All sinks, connected.
+#[derive(Debug)]
+pub struct Sinks {
+    /// By sink index: its name.
+    pub names: Vec<Arc<str>>,
+    /// Databases with the indices of their sinks.
+    pub stores: Vec<(Store, Vec<usize>)>,
+    /// Which of `stores` is home, if any.
+    pub home: Option<usize>,
+    /// Files and standard output by sink index. The lock keeps the lines of a group together.
+    pub lines: Vec<(usize, Mutex<LineSink>)>,
+    /// The file of dead letters: relayed from home, or written directly where no home keeps them. The lock keeps lines whole.
+    pub dead_letters: Option<Mutex<LineSink>>,
+    /// How many groups are written at the same time.
+    pub writers: Semaphore,
+    /// How failures are repeated.
+    pub retry: RetryConfig,
+    /// Where failures are shown.
+    pub health: Arc<Health>,
+    /// Where work is counted.
+    pub tally: Arc<Tally>,
+}
+
+/// A lane's hold on its ledger rows, one per store in their order.
+#[derive(Debug)]
+pub struct Leases(Vec<Lease>);
+
+/// Another process took the partition over.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Fenced(String);
+
+impl Sinks {
+    /// Home, where a lane's position is kept; `None` when no sink is a database.
+    pub fn home(&self) -> Option<&Store> {
+        self.home.map(|home| &self.stores[home].0)
+    }
+
+    /// Takes a partition over in every store. The position is home's; a store that does not know the partition yet begins there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn acquire(&self, partition: &Arc<PartitionId>, start: i64) -> Result<Leases, StoreError> {
+        let mut leases = Vec::with_capacity(self.stores.len());
+        for (store, _) in &self.stores {
+            leases.push(store.acquire(partition, start).await?);
+        }
+        Ok(Leases(leases))
+    }
+
+    /// Where the lane goes on: what home says; `None` without a home.
+    pub fn position(&self, leases: &Leases) -> Option<i64> {
+        self.home.map(|home| leases.0[home].next_offset)
+    }
+
+    /// Writes a group of consecutive deliveries of one lane to every sink and counts it. Failures are repeated for ever: whoever has
+    /// no time left drops the future, and what was not committed is done again after the next start.
+    ///
+    /// # Errors
+    /// When another process owns the partition now.
+    pub async fn write(&self, leases: &mut Leases, group: &[Delivery]) -> Result<(), Fenced> {
+        let mut result = GroupResult { refused_late: vec![0; self.names.len()], took: vec![None; self.names.len()] };
+        for (sink, lines) in &self.lines {
+            result.took[*sink] = self.write_lines(*sink, lines, group).await;
+        }
+        if self.home.is_none() {
+            self.write_dead_letters(group).await;
+        }
+        let others = (0..self.stores.len()).filter(|store| Some(*store) != self.home);
+        for store in others.chain(self.home) {
+            let (committed, took) = self.commit(store, &mut leases.0[store], group).await?;
+            for sink in &self.stores[store].1 {
+                result.refused_late[*sink] = committed.refused[*sink];
+                result.took[*sink] = Some(took);
+            }
+        }
+        self.tally.commit(group, &result);
+        Ok(())
+    }
+
+    async fn write_lines(&self, sink: usize, lines: &Mutex<LineSink>, group: &[Delivery]) -> Option<Duration> {
+        let parts: Vec<&[u8]> = group.iter().map(|delivery| delivery.encoded[sink].bytes.as_slice()).collect();
+        if parts.iter().all(|part| part.is_empty()) {
+            return None;
+        }
+        let started = Instant::now();
+        let mut backoff = Backoff::new(self.retry);
+        // Held over the waits on purpose: while the file is away every lane waits for it.
+        let mut lines = lines.lock().await;
+        while let Err(reason) = lines.write(&parts).await {
+            self.failed(sink, &reason);
+            backoff.wait().await;
+        }
+        self.health.green(&self.part(sink));
+        Some(started.elapsed())
+    }
+
+    async fn write_dead_letters(&self, group: &[Delivery]) {
+        let Some(file) = &self.dead_letters else { return };
+        let mut lines = Vec::new();
+        for delivery in group {
+            let partition = delivery.events.raw.partition();
+            for letter in &delivery.dead_letters {
+                dead_letters::append_line(&mut lines, partition, letter, now_us());
+            }
+        }
+        if lines.is_empty() {
+            return;
+        }
+        let mut backoff = Backoff::new(self.retry);
+        let mut file = file.lock().await;
+        while let Err(reason) = file.write(&[&lines]).await {
+            self.health.red("dead letters", reason);
+            backoff.wait().await;
+        }
+        self.health.green("dead letters");
+    }
+
+    async fn commit(
+        &self,
+        store: usize,
+        lease: &mut Lease,
+        group: &[Delivery],
+    ) -> Result<(Committed, Duration), Fenced> {
+        let (database, sinks) = &self.stores[store];
+        let mut backoff = Backoff::new(self.retry);
+        loop {
+            let started = Instant::now();
+            let reason = match database.commit(lease, group).await {
+                Ok(committed) => {
+                    sinks.iter().for_each(|sink| self.health.green(&self.part(*sink)));
+                    return Ok((committed, started.elapsed()));
+                }
+                Err(StoreError::Transient(reason) | StoreError::Setup(reason)) => reason,
+                Err(fenced @ StoreError::Fenced { .. }) => return Err(Fenced(fenced.to_string())),
+            };
+            for sink in sinks {
+                self.failed(*sink, &reason);
+            }
+            backoff.wait().await;
+        }
+    }
+
+    /// Relays dead letters from home to their file, from where the mark stands: at least once, whole lines, in the order of commits.
+    /// Answers when none is left.
+    ///
+    /// # Errors
+    /// A sentence; the next call goes on.
+    pub async fn relay_dead_letters(&self) -> Result<(), String> {
+        let (Some(file), Some(home)) = (&self.dead_letters, self.home()) else { return Ok(()) };
+        // Held for a whole round, so that two rounds do not relay the same letters.
+        let mut file = file.lock().await;
+        let text = |error: StoreError| error.to_string();
+        let mut mark = home.relay_mark(DEAD_LETTER_FILE).await.map_err(text)?;
+        loop {
+            let letters = home.dead_letters_after(mark, RELAY_MAX).await.map_err(text)?;
+            let Some(last) = letters.last() else { return Ok(()) };
+            let mut lines = Vec::new();
+            for stored in &letters {
+                dead_letters::append_line(&mut lines, &stored.partition, &stored.letter, stored.rejected_at_us);
+            }
+            file.write(&[&lines]).await?;
+            mark = last.id;
+            home.set_relay_mark(DEAD_LETTER_FILE, mark).await.map_err(text)?;
+        }
+    }
+
+    fn failed(&self, sink: usize, reason: &str) {
+        self.tally.retry(sink);
+        self.health
+            .red(&self.part(sink), format!("{reason}; nothing is lost, lanes wait and the write is tried again"));
+    }
+
+    fn part(&self, sink: usize) -> String {
+        format!("sink {}", self.names[sink])
+    }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

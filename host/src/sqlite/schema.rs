@@ -1,0 +1,179 @@
+//! The tables: wasmill's own, and those of the sinks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+
+use super::error::classify;
+use crate::columns::TypedColumn;
+use crate::config::{ColumnConfig, ColumnType, Identifier, TableConfig, TableName, ValueFrom};
+use crate::store::{SinkSpec, StoreError};
+
+const OWN_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS wasmill_ledger (
+    pipeline TEXT NOT NULL, sink TEXT NOT NULL, source TEXT NOT NULL, cluster TEXT NOT NULL, topic TEXT NOT NULL,
+    topic_id TEXT NOT NULL, partition INTEGER NOT NULL, epoch INTEGER NOT NULL, next_offset INTEGER NOT NULL,
+    generation TEXT, updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
+    PRIMARY KEY (pipeline, sink, source, cluster, topic, topic_id, partition)
+);
+CREATE TABLE IF NOT EXISTS wasmill_gaps (
+    pipeline TEXT NOT NULL, sink TEXT NOT NULL, source TEXT NOT NULL, cluster TEXT NOT NULL, topic TEXT NOT NULL,
+    topic_id TEXT NOT NULL, partition INTEGER NOT NULL, first_offset INTEGER NOT NULL, next_offset INTEGER NOT NULL,
+    accepted_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
+);
+CREATE TABLE IF NOT EXISTS wasmill_dead_letters (
+    id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, source TEXT NOT NULL, cluster TEXT NOT NULL, topic TEXT NOT NULL,
+    topic_id TEXT NOT NULL, partition INTEGER NOT NULL, \"offset\" INTEGER NOT NULL, timestamp_ns INTEGER NOT NULL,
+    stage TEXT NOT NULL, plugin TEXT, plugin_version TEXT, plugin_digest TEXT, sink TEXT, code TEXT NOT NULL,
+    reason TEXT NOT NULL, rejected_at_us INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
+    key BLOB, payload BLOB, headers TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS wasmill_relays (
+    pipeline TEXT NOT NULL, destination TEXT NOT NULL, last_id INTEGER NOT NULL, PRIMARY KEY (pipeline, destination)
+);
+CREATE TABLE IF NOT EXISTS wasmill_commits (
+    id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, source TEXT NOT NULL, cluster TEXT NOT NULL, topic TEXT NOT NULL,
+    topic_id TEXT NOT NULL, partition INTEGER NOT NULL, first_offset INTEGER NOT NULL, next_offset INTEGER NOT NULL,
+    generation TEXT NOT NULL, config TEXT NOT NULL, engine TEXT NOT NULL,
+    committed_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
+);
+CREATE INDEX IF NOT EXISTS wasmill_commits_by_offset ON wasmill_commits (pipeline, topic, topic_id, partition, next_offset);
+CREATE TABLE IF NOT EXISTS wasmill_plugins (
+    digest TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, file BLOB NOT NULL,
+    archived_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
+);";
+
+/// A sink's table, found or made.
+#[derive(Clone, Debug)]
+pub struct SqliteTable {
+    /// The sink's index in the pipeline.
+    pub index: usize,
+    /// The sink's name.
+    pub sink: Arc<str>,
+    /// The table.
+    pub name: TableName,
+    /// Its columns that are written.
+    pub columns: Vec<TypedColumn>,
+}
+
+/// Makes wasmill's own tables and the sinks' where they ask for it; checks the others.
+pub(super) async fn prepare(
+    connection: &mut SqliteConnection,
+    sinks: Vec<SinkSpec>,
+) -> Result<Vec<SqliteTable>, StoreError> {
+    sqlx::raw_sql(OWN_TABLES).execute(&mut *connection).await.map_err(classify)?;
+    let mut tables = Vec::with_capacity(sinks.len());
+    for sink in sinks {
+        if sink.table.create {
+            sqlx::raw_sql(&create_table(&sink.table)).execute(&mut *connection).await.map_err(classify)?;
+        }
+        let found = columns_of(connection, &sink.table.name).await?;
+        tables.push(check(sink, &found)?);
+    }
+    Ok(tables)
+}
+
+fn create_table(table: &TableConfig) -> String {
+    let columns: Vec<String> =
+        table.columns.iter().map(|column| format!("{} {}", column.name, sql_type(wanted_type(column)))).collect();
+    format!("CREATE TABLE IF NOT EXISTS {} ({})", table.name, columns.join(", "))
+}
+
+/// The type that a column has where the file does not say: see [`ColumnConfig::column_type`].
+fn wanted_type(column: &ColumnConfig) -> ColumnType {
+    column.column_type.unwrap_or(match column.from {
+        ValueFrom::Raw | ValueFrom::Payload => ColumnType::Jsonb,
+        ValueFrom::Offset => ColumnType::BigInt,
+        ValueFrom::Partition => ColumnType::Integer,
+        ValueFrom::Timestamp => ColumnType::TimestampTz,
+        ValueFrom::Key => ColumnType::Bytea,
+        ValueFrom::Path(_) | ValueFrom::Topic | ValueFrom::Header(_) | ValueFrom::Digest => ColumnType::Text,
+    })
+}
+
+fn sql_type(column_type: ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt | ColumnType::Boolean => "INTEGER",
+        ColumnType::Real | ColumnType::Double => "REAL",
+        ColumnType::Bytea => "BLOB",
+        ColumnType::Text
+        | ColumnType::TimestampTz
+        | ColumnType::Uuid
+        | ColumnType::Inet
+        | ColumnType::Jsonb
+        | ColumnType::TextArray => "TEXT",
+    }
+}
+
+/// Name (lower case, as SQLite compares them) → whether null is allowed and whether there is a default.
+type Found = BTreeMap<String, (bool, bool)>;
+
+async fn columns_of(connection: &mut SqliteConnection, name: &TableName) -> Result<Found, StoreError> {
+    let sql = "SELECT name, \"notnull\", dflt_value IS NOT NULL AS has_default, pk FROM pragma_table_info(?)";
+    let rows = sqlx::query(sql).bind(name.table.as_str()).fetch_all(connection).await.map_err(classify)?;
+    rows.iter()
+        .map(|row| {
+            let name: String = row.try_get("name")?;
+            let not_null: bool = row.try_get("notnull")?;
+            let has_default: bool = row.try_get("has_default")?;
+            let key: i64 = row.try_get("pk")?;
+            Ok((name.to_lowercase(), (!not_null, has_default || key > 0)))
+        })
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(classify)
+}
+
+fn check(sink: SinkSpec, found: &Found) -> Result<SqliteTable, StoreError> {
+    let SinkSpec { index, name: sink, table, .. } = sink;
+    let setup = |text: String| Err(StoreError::Setup(format!("sink {sink}: {text}")));
+    if found.is_empty() {
+        return setup(format!(
+            "the table {} does not exist; set `create: true`, or run: {}",
+            table.name,
+            create_table(&table)
+        ));
+    }
+    let mut columns = Vec::with_capacity(table.columns.len());
+    for column in table.columns {
+        let wanted = wanted_type(&column);
+        let Some((nullable, _)) = found.get(&column.name.as_str().to_lowercase()) else {
+            let (table, name, wanted) = (&table.name, &column.name, sql_type(wanted));
+            return setup(format!(
+                "the table {table} has no column {name}; run: ALTER TABLE {table} ADD COLUMN {name} {wanted}"
+            ));
+        };
+        columns.push(TypedColumn {
+            name: column.name,
+            from: column.from,
+            column_type: wanted,
+            nullable: *nullable,
+            length_max: None,
+            is_time: false,
+        });
+    }
+    let written = |name: &str| columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(name));
+    let unwritten = found.iter().find(|(name, (nullable, has_default))| !nullable && !has_default && !written(name));
+    if let Some((name, _)) = unwritten {
+        return setup(format!(
+            "the table {} has the column \"{name}\", which is NOT NULL without a default; add it to `columns`",
+            table.name
+        ));
+    }
+    Ok(SqliteTable { index, sink, name: table.name, columns })
+}
+
+impl SqliteTable {
+    /// `INSERT INTO t (a, b) VALUES (?, ?), ...` for `rows` rows.
+    pub(super) fn insert(&self, rows: usize) -> String {
+        let names: Vec<String> = self.columns.iter().map(|column| column.name.to_string()).collect();
+        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        format!("INSERT INTO {} ({}) VALUES {}", table_only(&self.name), names.join(", "), vec![row; rows].join(", "))
+    }
+}
+
+/// SQLite's schemas are attached databases; a schema in the file names none of ours.
+fn table_only(name: &TableName) -> &Identifier {
+    &name.table
+}

@@ -1,0 +1,461 @@
+//! A pipeline's file: what it means, every mistake with its place, and that nothing secret is ever shown.
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use wasmill::commands::validate::{PluginCheck, validate_with};
+use wasmill::config::{
+    self, ColumnType, Config, Environment, From, HomeConfig, Mistakes, Provenance, SinkKind, SourceConfig, Start,
+    ValueFrom, plugins, redacted,
+};
+use wasmill::{cli::Output, guarantee};
+
+const SECRET: &str = "hunter2";
+
+fn environment() -> Environment {
+    Environment::from_iter([
+        ("DATABASE_URL", "postgres://me:hunter2@db:5433/events"),
+        ("PASSWORD", SECRET),
+        ("NUMBER", "1234"),
+        ("WORD", "later"),
+        ("HOME", "/home/me"),
+    ])
+}
+
+fn parse(yaml: &str) -> Result<Config, Mistakes> {
+    Config::parse(yaml.as_bytes(), "pipeline.yaml", Path::new("/etc/wasmill"), &environment())
+}
+
+fn parsed(yaml: &str) -> Config {
+    parse(yaml).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// The file of the design, without what later releases bring.
+const DESIGN: &str = r#"
+name: xdr
+source:
+  kafka: { brokers: "${KAFKA_BROKERS:-localhost:9092}", topics: [raw-events], group: wasmill, from: earliest }
+plugins: plugins.d
+batch: { events_max: 2000 }
+sinks:
+  rows:   { timescale: { url: "${DATABASE_URL}", table: raw_events, create: true, time: at,
+            columns: { id: id, at: { from: timestamp, type: timestamptz }, n: { from: count, type: bigint }, body: $payload } } }
+  local:  { sqlite: { path: events.db, table: events, columns: { id: id, body: $raw } } }
+  out:    { stdout: {}, when: 'severity != "DEBUG"' }
+  copy:   { file: { path: out.jsonl } }
+  alerts: { from: alerts, discard: {} }
+dead_letters: { file: { path: dead.jsonl } }
+"#;
+
+#[test]
+fn file_of_the_design_is_understood() {
+    let config = parsed(DESIGN);
+    assert_eq!(config.name, "xdr");
+    let SourceConfig::Kafka(kafka) = &config.source else { panic!("no Kafka: {:?}", config.source) };
+    assert_eq!(
+        (kafka.brokers.as_str(), kafka.from, kafka.fetch_bytes_max),
+        ("localhost:9092", Start::Earliest, 32 << 20)
+    );
+    assert_eq!(config.plugins.as_deref(), Some(Path::new("/etc/wasmill/plugins.d")));
+    assert_eq!((config.batch.events_max, config.batch.bytes_max), (2000, 4 << 20));
+    let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
+    assert_eq!(names, ["rows", "local", "out", "copy", "alerts"], "sinks keep the file's order");
+    let SinkKind::Postgres { url, hypertable: true, table, writers: 2 } = &config.sinks[0].kind else {
+        panic!("no hypertable")
+    };
+    assert_eq!(url.reveal(), "postgres://me:hunter2@db:5433/events");
+    let columns: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.column_type)).collect();
+    let wanted = [("id", None), ("at", Some(ColumnType::TimestampTz)), ("n", Some(ColumnType::BigInt)), ("body", None)];
+    assert_eq!(columns, wanted, "columns keep the file's order");
+    assert_eq!(table.columns[3].from, ValueFrom::Payload);
+    assert_eq!(config.sinks[2].when.as_deref(), Some("severity != \"DEBUG\""));
+    assert_eq!(config.sinks[4].from, From::Alerts);
+    assert_eq!(config.home, HomeConfig::Sink(0));
+    assert_eq!(config.dead_letters.file.as_deref(), Some(Path::new("/etc/wasmill/dead.jsonl")));
+    assert_eq!(config.engine.cache_dir, Path::new("/home/me/.cache/wasmill"));
+    assert_eq!(config.admin.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:9600"));
+    assert_eq!(config.provenance, Provenance::Digest);
+}
+
+#[test]
+fn smallest_file_is_a_source_and_a_sink() {
+    let config = parsed("name: a\nsource: { stdin: {} }\nsinks: { out: { stdout: {} } }\nadmin: false\n");
+    assert_eq!((config.home, config.admin, config.plugins), (HomeConfig::None, None, None));
+}
+
+#[test]
+fn value_from_the_environment_is_of_the_type_that_its_place_wants() {
+    let config = parsed(
+        "name: ${NAME:-a}\nbatch: { events_max: \"${NUMBER}\", bytes_max: \"${SIZE:-1MiB}\" }\nadmin: ${ADMIN:-false}\n\
+         source: { kafka: { brokers: h, topics: ['${NUMBER}'], group: '${NUMBER}', options: { socket.timeout.ms: 5000 } } }\n\
+         sinks: { a: { sqlite: { path: a.db, table: a, create: '${CREATE:-false}', columns: { a: a } } } }\n",
+    );
+    assert_eq!((config.batch.events_max, config.batch.bytes_max, config.admin), (1234, 1 << 20, None));
+    let SourceConfig::Kafka(kafka) = config.source else { panic!("no Kafka") };
+    assert_eq!((kafka.topics, kafka.group.as_str()), (vec!["1234".to_owned()], "1234"));
+    assert_eq!(kafka.options["socket.timeout.ms"].reveal(), "5000");
+    assert!(matches!(&config.sinks[0].kind, SinkKind::Sqlite { table, .. } if !table.create));
+}
+
+#[test]
+fn start_may_be_a_time() {
+    for (from, start) in [
+        ("latest", Start::Latest),
+        ("committed", Start::Committed),
+        ("1767225600000", Start::Timestamp(1_767_225_600_000)),
+        ("2026-01-01T00:00:00Z", Start::Timestamp(1_767_225_600_000)),
+    ] {
+        let config = parsed(&DESIGN.replace("from: earliest", &format!("from: {from}")));
+        assert!(matches!(&config.source, SourceConfig::Kafka(kafka) if kafka.from == start), "{from}");
+    }
+}
+
+/// Each `NAME.yaml` of `tests/config/broken` has its mistakes, exactly, in `NAME.txt`. `WASMILL_BLESS=1` writes them.
+#[test]
+fn every_mistake_is_reported_with_its_place_and_what_to_do() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/broken");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "yaml"));
+    files.sort();
+    assert!(files.len() >= 20, "the cases are gone");
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        let found = match Config::parse(&bytes, "pipeline.yaml", Path::new("/etc/wasmill"), &environment()) {
+            Ok(_) => panic!("{} has no mistake", file.display()),
+            Err(mistakes) => format!("{mistakes}\n"),
+        };
+        let golden = file.with_extension("txt");
+        if std::env::var_os("WASMILL_BLESS").is_some() {
+            std::fs::write(&golden, &found).unwrap();
+        }
+        assert_eq!(found, std::fs::read_to_string(&golden).unwrap_or_default(), "{}", file.display());
+        assert!(!found.contains(SECRET), "{} shows a secret", file.display());
+    }
+}
+
+#[test]
+fn file_is_limited_in_bytes() {
+    let fitting = |bytes: usize| format!("{DESIGN}{}", "#".repeat(bytes - DESIGN.len()));
+    assert!(parse(&fitting(config::FILE_BYTES_MAX)).is_ok());
+    assert!(parse(&fitting(config::FILE_BYTES_MAX + 1)).unwrap_err()[0].message.contains("over 1048576 bytes"));
+}
+
+#[test]
+fn file_is_limited_in_depth() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let message = |depth| parse(&nested(depth)).unwrap_err()[0].message.clone();
+    assert!(!message(config::DEPTH_MAX).contains("deep"));
+    assert!(message(config::DEPTH_MAX + 1).contains("more than 32 deep"));
+    assert!(message(200_000).contains("no valid YAML"), "the parser has a limit of its own");
+    assert!(parse(&"- ".repeat(200_000)).unwrap_err()[0].message.contains("more than 32 deep"));
+}
+
+#[test]
+fn file_is_limited_in_values() {
+    let list = |values: usize| format!("[{}]", "1,".repeat(values - 1));
+    let message = |values| parse(&list(values)).unwrap_err()[0].message.clone();
+    assert!(!message(config::NODES_MAX).contains("values"));
+    assert!(message(config::NODES_MAX + 1).contains("over 20000 values"));
+}
+
+#[test]
+fn sinks_columns_and_topics_are_limited() {
+    let sinks = |n: usize| {
+        let sinks: String = (0..n).map(|n| format!("  s{n}: {{ discard: {{}} }}\n")).collect();
+        parse(&format!("name: a\nsource: {{ stdin: {{}} }}\nsinks:\n{sinks}"))
+    };
+    assert!(sinks(config::SINKS_MAX).is_ok());
+    assert!(sinks(config::SINKS_MAX + 1).unwrap_err().to_string().contains("33 sinks are given, and 32 are allowed"));
+    let columns = |n: usize| {
+        let columns: String = (0..n).map(|n| format!("c{n}: a, ")).collect();
+        parse(&DESIGN.replace("columns: { id: id, body: $raw }", &format!("columns: {{ {columns} }}")))
+    };
+    assert!(columns(config::COLUMNS_MAX).is_ok());
+    assert!(columns(config::COLUMNS_MAX + 1).unwrap_err().to_string().contains("501 columns"));
+    let topics = |n: usize| {
+        let topics: String = (0..n).map(|n| format!("t{n}, ")).collect();
+        parse(&DESIGN.replace("[raw-events]", &format!("[{topics}]")))
+    };
+    assert!(topics(config::TOPICS_MAX).is_ok());
+    assert!(topics(config::TOPICS_MAX + 1).unwrap_err().to_string().contains("101 topics"));
+}
+
+#[test]
+fn mistakes_are_limited() {
+    let keys: String = (0..config::MISTAKES_MAX + 5).map(|n| format!("unknown{n}: 1\n")).collect();
+    let mistakes = parse(&keys).unwrap_err();
+    assert_eq!(mistakes.len(), config::MISTAKES_MAX + 1);
+    assert!(mistakes.last().unwrap().message.contains("mistakes more"));
+}
+
+/// A pipeline with the secret wherever one may stand.
+fn secretive() -> Config {
+    parsed(
+        "name: a\nsource: { kafka: { brokers: h, topics: [t], group: g, options: { sasl.password: hunter2, sasl.username: '${PASSWORD}' } } }\n\
+         sinks:\n  a: { postgres: { url: 'postgres://me:hunter2@h/d?password=hunter2', table: t, columns: { a: a } } }\n  \
+         b: { postgres: { url: 'postgres://me:${PASSWORD}@h/d', table: t, columns: { a: a } } }\n  \
+         c: { postgres: { url: '${DATABASE_URL}', table: t, columns: { a: a } } }\n",
+    )
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let config = secretive();
+    assert!(!format!("{config:?}").contains(SECRET));
+    let shown = redacted(&config).to_string();
+    assert!(!shown.contains(SECRET), "{shown}");
+    assert!(shown.contains("postgres://me:***@h/d") && shown.contains("${DATABASE_URL}"), "{shown}");
+}
+
+#[test]
+fn digest_depends_on_meaning_and_not_on_secrets_comments_or_layout() {
+    let digest = |yaml: &str| parsed(yaml).digest;
+    assert_eq!(
+        digest(DESIGN),
+        digest(&format!("# comment\n{}", DESIGN.replace("plugins: plugins.d", "plugins:   'plugins.d'")))
+    );
+    assert_eq!(digest(DESIGN), digest(&DESIGN.replace("${DATABASE_URL}", "postgres://you:other@h/d")));
+    assert_ne!(digest(DESIGN), digest(&DESIGN.replace("events_max: 2000", "events_max: 1999")));
+    assert_ne!(digest(DESIGN), digest(&DESIGN.replace("${KAFKA_BROKERS:-localhost:9092}", "${NUMBER}")));
+}
+
+fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, contents) in files {
+        std::fs::write(folder.path().join(name), contents).unwrap();
+    }
+    folder
+}
+
+fn plugin_mistakes(files: &[(&str, &str)]) -> Vec<String> {
+    let folder = folder_with(files);
+    let mistakes = plugins::discover_with(folder.path(), &environment()).unwrap_err();
+    let prefix = format!("{}/", folder.path().display());
+    mistakes.iter().map(|mistake| mistake.to_string().replace(&prefix, "")).collect()
+}
+
+#[test]
+fn plugins_are_found_in_the_order_of_their_names_with_their_settings() {
+    let folder = folder_with(&[
+        ("20-b.wasm", ""),
+        ("10-a.wasm", ""),
+        (
+            "10-a.yaml",
+            "config:\n  n: ${NUMBER}\n  text: '${NUMBER}'\n  list: [1.5, true, ~]\nlimits: { fuel_per_event: 7 }\ninstance: reuse\ngrants: [state]\n",
+        ),
+        (".30-c.wasm", ""),
+        ("40-d.wasm.tmp", ""),
+        ("README.md", ""),
+    ]);
+    let found = plugins::discover_with(folder.path(), &environment()).unwrap();
+    let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
+    assert_eq!(names, ["10-a", "20-b"]);
+    assert_eq!(found[0].path, folder.path().join("10-a.wasm"));
+    let sidecar = &found[0].sidecar;
+    assert_eq!(sidecar.config, serde_json::json!({ "n": 1234, "text": "1234", "list": [1.5, true, null] }));
+    assert_eq!((sidecar.limits.fuel_per_event, sidecar.grants.as_slice()), (7, ["state".to_owned()].as_slice()));
+    assert_eq!(format!("{:?} {:?}", sidecar.instance, found[1].sidecar.instance), "Reuse Fresh");
+    assert_eq!(found[1].sidecar.config, serde_json::json!({}));
+}
+
+#[cfg(unix)]
+#[test]
+fn plugin_may_be_a_symbolic_link() {
+    let folder = folder_with(&[("real", "")]);
+    std::os::unix::fs::symlink(folder.path().join("real"), folder.path().join("10-a.wasm")).unwrap();
+    assert_eq!(plugins::discover(folder.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn mistakes_beside_plugins_are_all_reported() {
+    assert_eq!(
+        plugin_mistakes(&[
+            ("10-validate.wasm", ""),
+            ("10-validat.yaml", ""),
+            ("20-b.wasm", ""),
+            ("20-b.yaml", "confg: {}\nlimits: { fuel: 1, memory_bytes: lots }\ninstance: old\n"),
+            ("30-c.wasm", ""),
+            ("30-c.yaml", "config: { a: \"${NONE}\" }\n"),
+            ("30-c.yml", ""),
+            ("90-zzz.yaml", ""),
+        ]),
+        [
+            "10-validat.yaml:1:1: there is no \"10-validat.wasm\" beside it; did you mean \"10-validate.yaml\"?",
+            "90-zzz.yaml:1:1: there is no \"90-zzz.wasm\" beside it; copy the plugin there, or remove this file",
+            "20-b.yaml:1:1: unknown key \"confg\"; did you mean \"config\"?",
+            "20-b.yaml:2:11: unknown key \"fuel\"; valid here: alerts_per_event, component_bytes, field_bytes, fuel_configure, \
+             fuel_per_event, labels_per_alert, log_line_bytes, log_lines, memory_bytes, output_bytes, reason_bytes, resources, \
+             slow_batch_ms, table_elements",
+            "20-b.yaml:2:34: \"memory_bytes\" must be a whole number, not text",
+            "20-b.yaml:3:11: \"old\" is no \"instance\"; valid here: fresh, reuse",
+            "30-c.yaml:1:1: \"30-c.yml\" is there too; keep one of the two",
+            "30-c.yaml:1:14: the environment variable NONE is not set; set it, or give a default: ${NONE:-default}",
+        ]
+    );
+}
+
+#[test]
+fn missing_plugin_directory_is_a_mistake() {
+    let mistakes = plugins::discover(Path::new("/nowhere/plugins.d")).unwrap_err();
+    assert!(mistakes.to_string().contains("the plugin directory cannot be read"), "{mistakes}");
+}
+
+#[test]
+fn plugins_are_limited() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..plugins::PLUGINS_MAX {
+        std::fs::write(folder.path().join(format!("{n:03}-a.wasm")), "").unwrap();
+    }
+    assert_eq!(plugins::discover(folder.path()).unwrap().len(), plugins::PLUGINS_MAX);
+    std::fs::write(folder.path().join("999-a.wasm"), "").unwrap();
+    assert!(plugins::discover(folder.path()).unwrap_err().to_string().contains("65 plugins, and 64 are allowed"));
+}
+
+fn guarantees(config: &Config) -> Vec<String> {
+    guarantee::derive(config).iter().map(|sink| format!("{}: {}", sink.sink, sink.guarantee.as_str())).collect()
+}
+
+#[test]
+fn guarantees_follow_from_source_sink_and_home() {
+    let kafka =
+        ["rows: exactly once", "local: exactly once", "out: at least once", "copy: at least once", "alerts: none"];
+    let config = parsed(DESIGN);
+    assert_eq!(guarantees(&config), kafka);
+    let reasons = guarantee::derive(&config);
+    assert!(reasons[0].reason.contains("one transaction") && reasons[1].reason.contains("a mark of their own"));
+    let notes = guarantee::notes(&config).join("\n");
+    assert!(notes.contains("rows of \"rows\" cannot be proved one by one"), "{notes}");
+
+    let source = "kafka: { brokers: \"${KAFKA_BROKERS:-localhost:9092}\", topics: [raw-events], group: wasmill, from: earliest }";
+    let stdin = parsed(&DESIGN.replace(source, "stdin: {}"));
+    assert!(guarantees(&stdin).iter().all(|line| line.ends_with(": none")));
+    assert!(guarantee::notes(&stdin).join("\n").contains("event's time is when it arrived"));
+    let file = parsed(&DESIGN.replace(source, "file: { path: in.jsonl }"));
+    assert_eq!(guarantees(&file), kafka);
+}
+
+#[test]
+fn rows_with_partition_and_offset_are_provable() {
+    let config = parsed(&DESIGN.replace("columns: { id: id,", "columns: { p: $partition, o: $offset, id: id,"));
+    assert!(!guarantee::notes(&config).join("\n").contains("cannot be proved one by one"));
+}
+
+fn found(_: &Config, files: &[plugins::PluginFile]) -> Vec<PluginCheck> {
+    files.iter().map(PluginCheck::found).collect()
+}
+
+#[test]
+fn validate_tells_plugins_guarantees_and_notes_without_secrets() {
+    let folder = folder_with(&[("pipeline.yaml", DESIGN)]);
+    std::fs::create_dir(folder.path().join("plugins.d")).unwrap();
+    std::fs::write(folder.path().join("plugins.d/10-a.wasm"), "").unwrap();
+    let validation = validate_with(&folder.path().join("pipeline.yaml"), &environment(), found);
+    assert!(validation.valid);
+    for format in [Output::Text, Output::Json] {
+        let text = validation.render(format);
+        assert!(text.contains("10-a") && text.contains("one transaction") && !text.contains(SECRET), "{text}");
+    }
+    let broken = validate_with(&folder.path().join("pipeline.yaml"), &environment(), |_, files| {
+        files
+            .iter()
+            .map(|file| PluginCheck { problem: Some("no component".to_owned()), ..PluginCheck::found(file) })
+            .collect()
+    });
+    assert!(!broken.valid && broken.render(Output::Text).contains("no component"));
+}
+
+#[test]
+fn validate_lists_mistakes_of_a_file_that_is_missing_or_wrong() {
+    let missing = validate_with(Path::new("/nowhere/pipeline.yaml"), &environment(), found);
+    assert!(!missing.valid && missing.render(Output::Text).contains("/nowhere/pipeline.yaml:1:1: cannot be read"));
+    let folder = folder_with(&[("pipeline.yaml", "nam: a\n")]);
+    let wrong = validate_with(&folder.path().join("pipeline.yaml"), &environment(), found);
+    assert!(!wrong.valid && wrong.render(Output::Json).contains("did you mean"));
+}
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
+}
+
+#[test]
+fn example_is_valid_and_honours_its_variables() {
+    let environment = Environment::from_iter([
+        ("DATABASE_HOST", "db"),
+        ("DATABASE_PORT", "5433"),
+        ("DATABASE_NAME", "xdr"),
+        ("DATABASE_USER", "me"),
+        ("DATABASE_PASSWORD", "p@ss/word"),
+        ("KAFKA_BROKERS", "k1:9092,k2:9092"),
+        ("KAFKA_TOPIC_RAW_EVENTS", "other"),
+        ("KAFKA_GROUP_ID", "42"),
+    ]);
+    let load = |environment| {
+        Config::load_with(&example("xdr-ingestion/pipeline.yaml"), environment).unwrap_or_else(|m| panic!("{m}"))
+    };
+    let config = load(&environment);
+    let SourceConfig::Kafka(kafka) = &config.source else { panic!("no Kafka") };
+    assert_eq!(
+        (kafka.brokers.as_str(), kafka.topics[0].as_str(), kafka.group.as_str()),
+        ("k1:9092,k2:9092", "other", "42")
+    );
+    let SinkKind::Postgres { url, .. } = &config.sinks[0].kind else { panic!("no database") };
+    assert_eq!(url.reveal(), "postgres://me:p%40ss%2Fword@db:5433/xdr");
+    assert_eq!(guarantees(&config), ["raw_events: exactly once"]);
+    assert!(
+        matches!(&load(&Environment::default()).sinks[0].kind, SinkKind::Postgres { url, .. } if url.reveal() == "postgres://postgres:postgres@localhost:5432/postgres")
+    );
+}
+
+#[test]
+fn reference_of_all_keys_is_up_to_date() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    if std::env::var_os("WASMILL_BLESS").is_some() {
+        std::fs::write(&file, config::reference()).unwrap();
+    }
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(written == config::reference(), "write it anew: wasmill schema --format markdown > docs/configuration.md");
+}
+
+#[test]
+fn schema_knows_no_null_and_describes_every_key() {
+    fn check(schema: &serde_json::Value, path: &str) {
+        assert_ne!(schema, "null", "{path}");
+        for (key, value) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(value["description"].is_string(), "{path}.{key} has no description");
+        }
+        match schema {
+            serde_json::Value::Object(map) => {
+                map.iter().for_each(|(key, value)| check(value, &format!("{path}.{key}")))
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| check(value, path)),
+            _ => {}
+        }
+    }
+    check(config::json_schema(), "");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Config::parse(&bytes, "p", Path::new(""), &environment());
+    }
+
+    #[test]
+    fn no_text_of_yaml_signs_makes_it_panic(text in "[-\\[\\]{},:?&*!|>'\"%@`#~ \nab1$<.\t\r\u{feff}é]{0,200}") {
+        let _ = Config::parse(text.as_bytes(), "p", Path::new(""), &environment());
+    }
+
+    #[test]
+    fn no_change_of_a_good_file_makes_it_panic(at in 0..DESIGN.len(), length in 0usize..40, put in "[\\[\\]{}:,&*!|>'\"\n $a1-]{0,4}") {
+        let mut bytes = DESIGN.as_bytes().to_vec();
+        let end = (at + length).min(bytes.len());
+        bytes.splice(at..end, put.bytes());
+        if let Err(mistakes) = Config::parse(&bytes, "p", Path::new(""), &environment()) {
+            prop_assert!(!mistakes.is_empty());
+            prop_assert!(!mistakes.to_string().contains(SECRET));
+        }
+    }
+}
