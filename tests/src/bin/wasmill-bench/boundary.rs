@@ -1,0 +1,103 @@
+//! The shipped plugins' calls inside the engine, fuel on, a fresh instance per batch of 2 000 events, against the same functions
+//! run natively over the same columns.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use wasmill_core::{EventTime, ProjectionBuilder};
+use wasmill_engine::{Blame, Generation, Worker};
+use wasmill_sdk::{Event, Loaded};
+use wasmill_tests::events::bench_event;
+use wasmill_tests::pipeline::Pipeline;
+
+use super::load::{engine, spec};
+use super::measure::{Measurement, cpu_ns_per_event};
+use super::project::raw_batch;
+
+const EVENTS: usize = 2_000;
+const ROUNDS: usize = 41;
+
+/// The settings of `validate-event` in every benchmark.
+pub(crate) fn validate_config() -> Value {
+    json!({ "fields": {
+        "id": { "required": true, "max_bytes": 64 },
+        "timestamp": { "required": true, "timestamp": { "format": "rfc3339", "earliest_year": 2000 } },
+        "severity": { "required": true, "one_of": ["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"] },
+        "message": { "required": true, "max_chars": 8192, "control_characters": "reject" },
+    }})
+}
+
+fn enrich_config() -> Value {
+    json!({
+        "env": "prod",
+        "lookup": {
+            "field": "service",
+            "table": { "checkout-1": { "team": "money" }, "checkout-2": { "team": "core" } },
+            "default": { "team": "platform" },
+        },
+    })
+}
+
+fn alert_config() -> Value {
+    json!({ "rules": [
+        { "name": "critical", "when": "severity == \"CRITICAL\"", "severity": "critical", "key": "service", "summary": "{message}" },
+        { "name": "slow-failure", "when": "status >= 500 && latency_ms > 898.0", "severity": "error", "key": "host",
+          "summary": "{service} answered {status} after {latency_ms} ms" },
+    ]})
+}
+
+/// Adds the three shipped plugins as the benchmarks configure them.
+pub(crate) fn with_shipped_plugins(pipeline: Pipeline) -> Pipeline {
+    let yaml = |config: Value| json!({ "config": config }).to_string();
+    pipeline
+        .plugin(10, "validate-event", &yaml(validate_config()))
+        .plugin(20, "enrich-env", &yaml(enrich_config()))
+        .plugin(30, "alert-rules", &yaml(alert_config()))
+}
+
+pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
+    let events: Vec<String> = (0..EVENTS as u64).map(bench_event).collect();
+    let events: Vec<Event<'_>> = events.iter().map(Into::into).collect();
+    let failed = |reason: String| anyhow::anyhow!(reason);
+
+    let config = validate_config();
+    let loaded = Loaded::<validate_event::validate_event>::configure(&config.to_string()).map_err(failed)?;
+    let batch = loaded.batch(&events);
+    let validate = measure("boundary.validate", "validate-event", config, || {
+        black_box(loaded.validate(&batch));
+    })?;
+
+    let config = enrich_config();
+    let loaded = Loaded::<enrich_env::enrich_env>::configure(&config.to_string()).map_err(failed)?;
+    let batch = loaded.batch(&events);
+    let enrich = measure("boundary.enrich", "enrich-env", config, || {
+        black_box(loaded.enrich(&batch));
+    })?;
+
+    let config = alert_config();
+    let loaded = Loaded::<alert_rules::raise_alerts>::configure(&config.to_string()).map_err(failed)?;
+    let batch = loaded.batch(&events);
+    let alert = measure("boundary.alert", "alert-rules", config, || {
+        black_box(loaded.evaluate(&batch));
+    })?;
+    Ok(vec![validate, enrich, alert])
+}
+
+fn measure(name: &str, plugin: &str, config: Value, native: impl Fn()) -> anyhow::Result<Measurement> {
+    let loaded = engine(None)?.load(&spec(plugin, config)?)?;
+    let mut builder = ProjectionBuilder::new(EventTime::Record, 1 << 20);
+    let generation = Generation::new(vec![Arc::new(loaded)], &mut builder);
+    let (batch, _) = builder.build().extract(raw_batch(EVENTS));
+    let mut worker = Worker::new();
+    let mut blame = Blame::new();
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let mut copy = batch.clone();
+        let ours = cpu_ns_per_event(EVENTS, || {
+            black_box(generation.run(&mut copy, &mut blame, &mut worker).ok());
+        });
+        rounds.push((ours, cpu_ns_per_event(EVENTS, &native)));
+    }
+    Ok(Measurement::new(name, "ns/event", &rounds))
+}

@@ -1,0 +1,123 @@
+//! From produce to visible row, at 5 000 events a second, with the default settings.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use hdrhistogram::Histogram;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use sqlx::{Connection, PgConnection, Row};
+use wasmill_tests::events::bench_event;
+use wasmill_tests::pipeline::{Pipeline, eventually};
+use wasmill_tests::services::{self, Database};
+
+use super::boundary::with_shipped_plugins;
+use super::kafka::{new_topic, producer};
+use super::measure::Measurement;
+
+const RATE: u64 = 5_000;
+const SECONDS: u64 = 20;
+/// The first seconds are start-up.
+const WARM_UP: u64 = 3;
+const PARTITIONS: i32 = 4;
+
+pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
+    let brokers = services::kafka().context("this benchmark needs a real Kafka")?;
+    let database = Database::create().context("this benchmark needs a real TimescaleDB")?;
+    let topic = new_topic(&brokers, "bench-latency", PARTITIONS)?;
+    database.psql(
+        "CREATE TABLE events (at timestamptz NOT NULL, n bigint, part integer, place bigint, body jsonb); \
+         SELECT create_hypertable('events', 'at'); CREATE INDEX ON events (part, n)",
+    )?;
+    let name = services::unique("bench-latency");
+    let url = database.url();
+    let yaml = format!(
+        "name: {name}
+source: {{ kafka: {{ brokers: \"{brokers}\", topics: [{topic}], group: {name}, from: earliest }} }}
+plugins: plugins.d
+admin: false
+sinks:
+  rows:
+    timescale:
+      url: \"{url}\"
+      table: events
+      time: at
+      columns: {{ at: timestamp, n: count, part: $partition, place: $offset, body: $raw }}
+"
+    );
+    let pipeline = with_shipped_plugins(Pipeline::new(&yaml));
+    let running = pipeline.start();
+    let assigned =
+        || database.psql("SELECT count(*) FROM wasmill_ledger").is_ok_and(|count| count == PARTITIONS.to_string());
+    eventually("every partition is assigned", assigned);
+    let (p50, p99) = measure(&brokers, &topic, url)?;
+    running.stop();
+    Ok(vec![
+        Measurement::new("latency", "ms p99", &[(p99, 0.0)]),
+        Measurement::new("latency.p50", "ms p50", &[(p50, 0.0)]),
+    ])
+}
+
+fn measure(brokers: &str, topic: &str, url: &str) -> anyhow::Result<(f64, f64)> {
+    let began = Instant::now();
+    let producing = {
+        let producer = tuned(brokers)?;
+        let topic = topic.to_owned();
+        std::thread::spawn(move || produce(&producer, &topic, began))
+    };
+    let seen = watch(url, began)?;
+    let produced = producing.join().map_err(|_| anyhow::anyhow!("the producer failed"))??;
+    let mut latencies = Histogram::<u64>::new(3)?;
+    for (n, at) in produced.iter().enumerate().skip((WARM_UP * RATE) as usize) {
+        let visible = seen.get(&(n as i64)).context("every event becomes a row")?;
+        latencies.record(visible.saturating_sub(*at).as_micros() as u64)?;
+    }
+    let ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+    Ok((ms(0.5), ms(0.99)))
+}
+
+fn tuned(brokers: &str) -> anyhow::Result<BaseProducer> {
+    producer(brokers)
+}
+
+/// Sends at an even rate; answers when each was sent.
+fn produce(producer: &BaseProducer, topic: &str, began: Instant) -> anyhow::Result<Vec<Duration>> {
+    let mut sent = Vec::with_capacity((RATE * SECONDS) as usize);
+    for n in 0..RATE * SECONDS {
+        let due = Duration::from_secs_f64(n as f64 / RATE as f64);
+        if let Some(wait) = due.checked_sub(began.elapsed()) {
+            producer.poll(Duration::ZERO);
+            std::thread::sleep(wait);
+        }
+        let payload = bench_event(n);
+        sent.push(began.elapsed());
+        let record = BaseRecord::<(), str>::to(topic).payload(&payload).partition((n % PARTITIONS as u64) as i32);
+        producer.send(record).map_err(|(error, _)| error)?;
+    }
+    producer.flush(Duration::from_secs(10))?;
+    Ok(sent)
+}
+
+/// Looks for new rows all the time; answers when each was first seen.
+fn watch(url: &str, began: Instant) -> anyhow::Result<BTreeMap<i64, Duration>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(url).await?;
+        let mut seen = BTreeMap::new();
+        let mut last = [-1_i64; PARTITIONS as usize];
+        let limit = Instant::now() + Duration::from_secs(SECONDS + 60);
+        while seen.len() < (RATE * SECONDS) as usize && Instant::now() < limit {
+            for (part, last) in last.iter_mut().enumerate() {
+                let sql = "SELECT n FROM events WHERE part = $1 AND n > $2 ORDER BY n";
+                let rows = sqlx::query(sql).bind(part as i32).bind(*last).fetch_all(&mut connection).await?;
+                let now = began.elapsed();
+                for row in rows {
+                    *last = row.try_get(0)?;
+                    seen.insert(*last, now);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(seen)
+    })
+}

@@ -1,0 +1,79 @@
+//! What `cargo xtask bench` runs: every speed claim, each against a control in the same run.
+
+mod boundary;
+mod kafka;
+mod latency;
+mod load;
+mod measure;
+mod project;
+mod timescale;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+
+use measure::Measurement;
+
+/// Measures wasmill.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, timescale, latency
+    Bench {
+        /// Write the measurements to this file as a JSON list
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// What to measure
+        names: Vec<String>,
+    },
+    /// The control of `kafka_discard`: a bare librdkafka consumer that counts
+    #[command(hide = true)]
+    Consume { brokers: String, topic: String, events: u64 },
+}
+
+type Bench = fn() -> anyhow::Result<Vec<Measurement>>;
+
+const BENCHES: [(&str, Bench); 6] = [
+    ("project", project::run),
+    ("boundary", boundary::run),
+    ("load", load::run),
+    ("kafka_discard", kafka::run),
+    ("timescale", timescale::run),
+    ("latency", latency::run),
+];
+
+fn main() -> anyhow::Result<()> {
+    if std::env::args_os().nth(1).is_some_and(|first| first == wasmill_engine::COMPILE_ARGUMENT) {
+        let _ = wasmill_engine::compile_child_main();
+        return Ok(());
+    }
+    match Cli::parse().command {
+        Command::Consume { brokers, topic, events } => kafka::consume(&brokers, &topic, events),
+        Command::Bench { json, names } => bench(json, &names),
+    }
+}
+
+fn bench(json: Option<PathBuf>, names: &[String]) -> anyhow::Result<()> {
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, _)| known == name)) {
+        let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
+        bail!("there is no benchmark {unknown}; there are {}", known.join(", "));
+    }
+    let mut all = Vec::new();
+    for (name, run) in BENCHES.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name))
+    {
+        let measured = run().with_context(|| format!("the benchmark {name} failed"))?;
+        measured.iter().for_each(Measurement::print);
+        all.extend(measured);
+    }
+    if let Some(file) = json {
+        std::fs::write(&file, serde_json::to_string_pretty(&all)?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The scanner: five fields of flat events, the whole document checked, against `serde_json::Value`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use wasmill_core::{EventTime, FieldKind, PartitionId, Path, ProjectionBuilder, RawBatch};
+use wasmill_tests::events::bench_event;
+
+use super::measure::{Measurement, cpu_ns_per_event};
+
+const EVENTS: usize = 2_000;
+const ROUNDS: usize = 41;
+
+pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
+    let raw = raw_batch(EVENTS);
+    let mut builder = ProjectionBuilder::new(EventTime::Record, 1 << 20);
+    let fields = [
+        ("severity", FieldKind::Text),
+        ("service", FieldKind::Text),
+        ("source_ip", FieldKind::Text),
+        ("status", FieldKind::Integer),
+        ("latency_ms", FieldKind::Float),
+    ];
+    for (path, kind) in fields {
+        builder.column(Some(&path.parse::<Path>()?), kind);
+    }
+    let projection = builder.build();
+    let rounds: Vec<(f64, f64)> = (0..ROUNDS)
+        .map(|_| {
+            let copy = raw.clone();
+            let ours = cpu_ns_per_event(EVENTS, || {
+                black_box(projection.extract(copy));
+            });
+            let control = cpu_ns_per_event(EVENTS, || {
+                for event in 0..EVENTS {
+                    let payload = raw.payload(event).unwrap_or_default();
+                    black_box(serde_json::from_slice::<serde_json::Value>(payload).ok());
+                }
+            });
+            (ours, control)
+        })
+        .collect();
+    Ok(vec![Measurement::new("project", "ns/event", &rounds)])
+}
+
+/// A batch of benchmark events.
+pub(crate) fn raw_batch(events: usize) -> RawBatch {
+    let partition = PartitionId {
+        source: "kafka".to_owned(),
+        cluster: "bench".to_owned(),
+        topic: "bench".to_owned(),
+        topic_id: String::new(),
+        partition: 0,
+    };
+    let mut raw = RawBatch::new(Arc::new(partition), 0);
+    for n in 0..events {
+        raw.push(n as i64, 1_768_435_200_000_000_000 + n as i64, None, Some(bench_event(n as u64).as_bytes()), []);
+    }
+    raw
+}

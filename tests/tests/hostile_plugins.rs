@@ -1,0 +1,106 @@
+//! Plugins that misbehave, in the whole program: on one event they cost that event, in `configure` the start.
+
+use wasmill_tests::pipeline::{Pipeline, Ran};
+
+const YAML: &str = r"
+name: hostile
+source: { stdin: {} }
+plugins: plugins.d
+sinks:
+  rows: { sqlite: { path: out.db, table: events, create: true, columns: { id: id } } }
+";
+
+/// Deeds that cost their event, with the code of its dead letter.
+const GUILTY: [(&str, &str); 8] = [
+    ("trap", "trap"),
+    ("loop", "fuel"),
+    ("memory", ""),
+    ("memory_pages:2000", ""),
+    ("stack", "trap"),
+    ("shadow_stack", "trap"),
+    ("exit:3", "trap"),
+    ("no_actions", "bad_answer"),
+];
+
+/// Deeds that a sandbox makes harmless.
+const HARMLESS: [&str; 5] = ["log_flood:1000", "log_huge:100000", "stdout_flood:1000", "stderr_flood:1000", "sleep"];
+
+fn run_with(deeds: &[&str]) -> (Pipeline, Ran) {
+    let pipeline = Pipeline::new(YAML).plugin(10, "adversary", "limits: { fuel_per_event: 2000000 }");
+    let mut input = String::new();
+    for (n, deed) in deeds.iter().enumerate() {
+        input += &format!("{{\"id\":\"before {n}\"}}\n{{\"id\":\"{deed}\",\"do\":\"{deed}\"}}\n");
+    }
+    let ran = pipeline.run(input.as_bytes());
+    (pipeline, ran)
+}
+
+#[test]
+fn plugin_that_fails_on_an_event_costs_that_event_alone() {
+    for (deed, code) in GUILTY {
+        let (pipeline, ran) = run_with(&[deed]);
+        assert_eq!(ran.code, Some(0), "{deed}: {}", ran.stderr);
+        ran.assert_sums(&["rows"]);
+        let letters = pipeline.sqlite("out.db", "SELECT code, plugin, length(plugin_digest) FROM wasmill_dead_letters");
+        assert_eq!(letters.len(), 1, "{deed}");
+        assert_eq!(letters[0][1..], ["adversary", "64"], "{deed}");
+        assert!(code.is_empty() || letters[0][0] == code, "{deed}: {letters:?}");
+        assert_eq!(pipeline.count("out.db", "SELECT count(*) FROM events"), 1, "{deed}");
+    }
+}
+
+#[test]
+fn plugin_that_floods_or_sleeps_is_cut_short_and_its_event_goes_on() {
+    let (pipeline, ran) = run_with(&HARMLESS);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(pipeline.count("out.db", "SELECT count(*) FROM events") as usize, 2 * HARMLESS.len());
+    assert!(ran.stderr.len() < 1 << 20, "{} bytes of log", ran.stderr.len());
+}
+
+#[test]
+fn plugin_sees_nothing_of_the_machine() {
+    let (pipeline, ran) = run_with(&["clock", "outside", "calls"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let letters =
+        pipeline.sqlite("out.db", "SELECT reason FROM wasmill_dead_letters WHERE code = 'saw' ORDER BY \"offset\"");
+    assert!(letters[0][0].contains("0 then 0"), "{letters:?}");
+    assert!(letters[1][0].contains("0 variables, 0 arguments, no files, no input"), "{letters:?}");
+    assert!(letters[2][0].contains('1'), "{letters:?}");
+}
+
+#[test]
+fn plugin_that_fails_in_configure_ends_the_start_with_file_digest_and_reason() {
+    for deed in ["trap", "loop", "error", "fields:5000", "path:a..b", "path_length:2000", "name_length:2000"] {
+        let yaml = format!("config: {{ configure: \"{deed}\" }}\nlimits: {{ fuel_configure: 20000000 }}\n");
+        let ran = Pipeline::new(YAML).plugin(10, "adversary", &yaml).run(b"{\"id\":\"1\"}\n");
+        assert_eq!(ran.code, Some(78), "{deed}: {}", ran.stderr);
+        assert!(ran.stderr.contains("10-adversary.wasm"), "{deed}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn file_that_is_no_component_ends_the_start() {
+    for bytes in [&b"not wasm"[..], b"\0asm\x01\0\0\0", b""] {
+        let pipeline = Pipeline::new(YAML);
+        std::fs::write(pipeline.path("plugins.d/10-bad.wasm"), bytes).expect("a file");
+        let ran = pipeline.run(b"{\"id\":\"1\"}\n");
+        assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+        assert!(ran.stderr.contains("10-bad.wasm"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn answers_and_manifests_of_any_kind_are_bounded_and_never_a_crash() {
+    for deed in ["random", "reason:100000", "code:1000", "control", "unordered", "reject_all:10"] {
+        let (pipeline, ran) = run_with(&[deed]);
+        assert_eq!(ran.code, Some(0), "{deed}: {}", ran.stderr);
+        ran.assert_sums(&["rows"]);
+        let longest = "SELECT coalesce(max(length(reason)), 0) FROM wasmill_dead_letters";
+        assert!(pipeline.count("out.db", longest) < 4096, "{deed}");
+    }
+    for deed in ["twice", "raw_path", "writes", "name:"] {
+        let yaml = format!("config: {{ configure: \"{deed}\" }}\n");
+        let ran = Pipeline::new(YAML).plugin(10, "adversary", &yaml).run(b"{\"id\":\"1\"}\n");
+        assert!(matches!(ran.code, Some(0 | 78)), "{deed}: {:?} {}", ran.code, ran.stderr);
+    }
+}

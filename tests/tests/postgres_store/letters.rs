@@ -1,0 +1,98 @@
+//! Dead letters: stored with the rows, read back as they were, in the order of commits.
+
+use std::sync::Arc;
+
+use wasmill::config::ColumnType;
+use wasmill::delivery::DeadLetter;
+use wasmill_core::{Digest, PluginRef, Stage};
+
+use crate::database::{Database, in_fresh_database};
+use crate::pipeline::{Pipeline, RECORD_TIME_NS, column, partition, table};
+
+fn events() -> wasmill::config::TableConfig {
+    table("events", true, vec![column("n", "n", ColumnType::SmallInt)])
+}
+
+fn hostile_letter() -> DeadLetter {
+    DeadLetter {
+        offset: 1,
+        timestamp_ns: RECORD_TIME_NS,
+        stage: Stage::Validate,
+        plugin: Some(Arc::new(PluginRef { name: "v\0".into(), version: "1".into(), digest: Digest::of(b"v") })),
+        sink: None,
+        code: "bad\0code".into(),
+        reason: "a reason\0with a NUL, as a plugin may write it".into(),
+        key: None,
+        payload: Some(vec![0xff, 0, b'"']),
+        headers: vec![(vec![0xfe, 0], Some(vec![])), (vec![], None)],
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_come_back_as_they_were_but_for_nuls_in_sentences() {
+    in_fresh_database(async |database: Database| {
+        let pipeline = Pipeline::home(&database, vec![events()]).await;
+        let mut lease = pipeline.store.acquire(&partition(0), 0).await.unwrap();
+        let mut delivery = pipeline.delivery(0, &["{\"n\":70000}", "{}"]);
+        delivery.dead_letters.push(hostile_letter());
+        let committed = pipeline.store.commit(&mut lease, &[delivery]).await.unwrap();
+        assert_eq!((committed.delivered, committed.dead_letters), (vec![1], 2));
+        let letters = pipeline.store.dead_letters_after(0, 10).await.unwrap();
+        assert_eq!(letters[0].partition, *partition(0));
+        let refused = &letters[0].letter;
+        assert_eq!((refused.offset, refused.timestamp_ns, &*refused.code), (0, RECORD_TIME_NS, "out_of_range"));
+        assert_eq!(refused.reason, "column \"n\" (smallint) from n: \"70000\" is beyond what the column can hold");
+        assert_eq!((refused.key.as_deref(), refused.sink.as_deref()), (Some(&b"key0"[..]), Some("sink0")));
+        assert_eq!(refused.headers, [(b"trace".to_vec(), Some(b"abc".to_vec())), (b"empty".to_vec(), None)]);
+        let plugin =
+            Some(Arc::new(PluginRef { name: "v\u{fffd}".into(), version: "1".into(), digest: Digest::of(b"v") }));
+        let expected = DeadLetter {
+            plugin,
+            code: "bad\u{fffd}code".into(),
+            reason: "a reason\u{fffd}with a NUL, as a plugin may write it".into(),
+            ..hostile_letter()
+        };
+        assert_eq!(letters[1].letter, expected);
+        assert_eq!(pipeline.store.dead_letters_after(letters[0].id, 10).await.unwrap(), letters[1..]);
+        assert_eq!(pipeline.store.dead_letters_after(0, 1).await.unwrap(), letters[..1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn relay_mark_begins_at_zero_and_never_goes_back() {
+    in_fresh_database(async |database: Database| {
+        let store = Pipeline::home(&database, vec![events()]).await.store;
+        assert_eq!(store.relay_mark("dead.jsonl").await.unwrap(), 0);
+        store.set_relay_mark("dead.jsonl", 9).await.unwrap();
+        store.set_relay_mark("dead.jsonl", 5).await.unwrap();
+        assert_eq!(store.relay_mark("dead.jsonl").await.unwrap(), 9);
+        assert_eq!(store.relay_mark("other").await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn relay_that_reads_while_lanes_commit_passes_over_nothing() {
+    in_fresh_database(async |database: Database| {
+        let pipeline = Pipeline::home(&database, vec![events()]).await;
+        let reader = Pipeline::home(&database, vec![events()]).await;
+        let lane = async |number: i32| {
+            let mut lease = pipeline.store.acquire(&partition(number), 0).await.unwrap();
+            for offset in 0..40 {
+                pipeline.store.commit(&mut lease, &[pipeline.delivery(offset, &["{\"n\":70000}"])]).await.unwrap();
+            }
+        };
+        let relay = async {
+            let (mut last, mut seen) = (0, 0);
+            while seen < 80 {
+                let letters = reader.store.dead_letters_after(last, 7).await.unwrap();
+                last = letters.last().map_or(last, |letter| letter.id);
+                seen += letters.len();
+            }
+        };
+        let all = async { tokio::join!(lane(0), lane(1), relay) };
+        tokio::time::timeout(std::time::Duration::from_secs(60), all).await.expect("no letter was passed over");
+    })
+    .await;
+}
