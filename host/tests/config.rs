@@ -19,7 +19,7 @@ fn environment() -> Environment {
         ("PASSWORD", SECRET),
         ("NUMBER", "1234"),
         ("WORD", "later"),
-        ("HOME", "/home/me"),
+        ("HOME", "/users/me"),
     ])
 }
 
@@ -73,7 +73,7 @@ fn file_of_the_design_is_understood() {
     assert_eq!(config.sinks[4].from, From::Alerts);
     assert_eq!(config.home, HomeConfig::Sink(0));
     assert_eq!(config.dead_letters.file.as_deref(), Some(Path::new("/etc/wasmill/dead.jsonl")));
-    assert_eq!(config.engine.cache_dir, Path::new("/home/me/.cache/wasmill"));
+    assert_eq!(config.engine.cache_dir, Path::new("/users/me/.cache/wasmill/compiled"));
     assert_eq!(config.admin.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:9600"));
     assert_eq!(config.provenance, Provenance::Digest);
 }

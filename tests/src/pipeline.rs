@@ -32,11 +32,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Writes the file. Relative paths in it are inside the folder.
+    /// Writes the file. Relative paths in it are inside the folder. Without `admin:` there are no admin pages: tests run side by
+    /// side, and the default address is one.
     pub fn new(yaml: &str) -> Self {
+        let admin = if yaml.contains("admin:") { "" } else { "\nadmin: false\n" };
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("plugins.d")).expect("a folder");
-        std::fs::write(folder.path().join("pipeline.yaml"), yaml).expect("a file");
+        std::fs::write(folder.path().join("pipeline.yaml"), format!("{yaml}{admin}")).expect("a file");
         Self { folder, environment: Vec::new() }
     }
 
@@ -82,7 +84,6 @@ impl Pipeline {
             .args(arguments)
             .current_dir(self.folder.path())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .env("WASMILL_CACHE_DIR", shared_cache())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -112,11 +113,6 @@ impl Pipeline {
     pub fn count(&self, database: &str, sql: &str) -> i64 {
         self.sqlite(database, sql)[0][0].parse().expect("a number")
     }
-}
-
-/// Compiled plugins are shared by all tests of a run: compiling is not what they test.
-fn shared_cache() -> PathBuf {
-    std::env::temp_dir().join(format!("wasmill-tests-cache-{}", std::os::unix::process::parent_id()))
 }
 
 fn text(row: &sqlx::sqlite::SqliteRow, column: usize) -> String {

@@ -34,7 +34,18 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("tests/xtask", &[], &[]),
     (
         "tests",
-        &["wasmill", "wasmill-engine", "wasmill-core", "wasmill-expr", "wasmill-sdk", "wasmill-harness", "xtask"],
+        &[
+            "wasmill",
+            "wasmill-engine",
+            "wasmill-core",
+            "wasmill-expr",
+            "wasmill-sdk",
+            "wasmill-harness",
+            "validate-event",
+            "enrich-env",
+            "alert-rules",
+            "xtask",
+        ],
         &[],
     ),
 ];

@@ -129,7 +129,7 @@ pub(super) struct RawEngine {
     /// Threads that run plugins; by default one per processor.
     #[schemars(range(min = 1, max = 256))]
     pub(super) threads: Option<u64>,
-    /// Where compiled plugins are kept; by default `wasmill` in the user's cache folder. What is there is trusted code:
+    /// Where compiled plugins are kept; by default `wasmill/compiled` in the user's cache folder. What is there is trusted code:
     /// nobody else may be able to write to it.
     pub(super) cache_dir: Option<String>,
 }

@@ -36,7 +36,7 @@ impl Server {
         let of_process = std::fs::metadata(&process).expect("the server's process");
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port();
         let server = Self {
-            programs: program.parent().expect("a folder").into(),
+            programs: programs_beside(&program),
             folder: tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").expect("a folder"),
             owner: (of_process.uid(), of_process.gid()),
             port,
@@ -106,6 +106,16 @@ impl Server {
         command.env("LC_ALL", "C").env("HOME", "/").current_dir("/");
         command
     }
+}
+
+/// The folder of PostgreSQL's programs. Where a dynamic loader of its own runs the server, that is what `program` is; then they lie
+/// in `usr/lib/postgresql/VERSION/bin` of the same prefix.
+fn programs_beside(program: &Path) -> PathBuf {
+    let versions = program.ancestors().map(|folder| folder.join("usr/lib/postgresql"));
+    let inside = versions.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    let beside = program.parent().expect("a folder").to_owned();
+    let mut folders = std::iter::once(beside).chain(inside.map(|version| version.path().join("bin")));
+    folders.find(|folder| folder.join("initdb").is_file()).expect("initdb lies beside the server")
 }
 
 impl Drop for Server {

@@ -25,8 +25,8 @@ impl Resolver<'_> {
         let absolute =
             |name| self.surroundings.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
         match (absolute("XDG_CACHE_HOME"), absolute("HOME")) {
-            (Some(cache), _) => cache.join("wasmill"),
-            (None, Some(home)) => home.join(".cache").join("wasmill"),
+            (Some(cache), _) => cache.join("wasmill").join("compiled"),
+            (None, Some(home)) => home.join(".cache").join("wasmill").join("compiled"),
             (None, None) => self.path(".wasmill-cache"),
         }
     }

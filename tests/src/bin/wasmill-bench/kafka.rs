@@ -41,7 +41,7 @@ fn discard(brokers: &str, topic: &str) -> anyhow::Result<(f64, f64)> {
     let name = services::unique("bench");
     let yaml = format!(
         "name: {name}\nsource: {{ kafka: {{ brokers: \"{brokers}\", topics: [{topic}], group: {name}, from: earliest }} }}\n\
-         plugins: plugins.d\nadmin: false\nsinks:\n  none: {{ discard: {{}} }}\n"
+         plugins: plugins.d\nadmin: false\ndead_letters: {{ file: {{ path: dead.jsonl }} }}\nsinks:\n  none: {{ discard: {{}} }}\n"
     );
     let pipeline = with_shipped_plugins(Pipeline::new(&yaml));
     let mut running = pipeline.start_with(&["run", "pipeline.yaml", "--format", "json", "--until-end"], b"");
