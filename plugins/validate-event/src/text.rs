@@ -60,11 +60,42 @@ impl TextRules {
     }
 }
 
-/// Whether a byte is one of U+0000..U+001F or U+007F, or begins what may be one of U+0080..U+009F. Without a branch per byte,
-/// so that it becomes vector code.
+/// Whether a byte is one of U+0000..U+001F or U+007F, or begins what may be one of U+0080..U+009F.
 #[inline]
 fn may_have_controls(bytes: &[u8]) -> bool {
-    bytes.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == 0x7f) | (byte == 0xc2))
+    // Of bytes below 0x80, one below 0x20 borrows and 0x7f carries into its high bit.
+    let not_plain = |word: u64| word | word.wrapping_sub(each(0x20)) | word.wrapping_add(each(0x01));
+    any_word(bytes, not_plain)
+        && any_word(bytes, |word| below(word, 0x20) | below(word ^ each(0x7f), 1) | below(word ^ each(0xc2), 1))
+}
+
+/// Eight times the byte.
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// Has a high bit set when a byte is below `limit`, of at most 0x80 ("hasless" of Sean Anderson's Bit Twiddling Hacks).
+#[inline(always)]
+fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(each(limit)) & !word
+}
+
+/// Whether `test` sets the high bit of a byte in any word of eight. The last word overlaps the one before it.
+#[inline(always)]
+fn any_word(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
+    let mut found = match (bytes.last_chunk(), bytes.len()) {
+        (Some(last), _) => test(u64::from_ne_bytes(*last)),
+        (None, 0) => 0,
+        (None, length) => {
+            let mut last = [bytes[0]; 8];
+            last[..length].copy_from_slice(bytes);
+            test(u64::from_ne_bytes(last))
+        }
+    };
+    for word in bytes.as_chunks().0 {
+        found |= test(u64::from_ne_bytes(*word));
+    }
+    found & each(0x80) != 0
 }
 
 /// A set of texts.

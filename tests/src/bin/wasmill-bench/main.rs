@@ -15,6 +15,10 @@ use clap::{Parser, Subcommand};
 
 use measure::Measurement;
 
+/// As in `wasmill`, for subjects and controls.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Measures wasmill.
 #[derive(Debug, Parser)]
 struct Cli {
