@@ -54,24 +54,21 @@ impl Gathered {
         }
     }
 
-    /// Fills slots and states, and gives about how many bytes of text the slots name. Goes column by column: the loop over the
-    /// events is then a few instructions long.
+    /// Fills slots and states, and gives about how many bytes of text the slots name. Goes row by row, as both sides lie in memory.
     fn slots_and_states(&mut self, batch: &Batch, events: &[u32], sources: &[Source]) -> usize {
         let columns = batch.columns();
         let (mut others, mut read) = (0u8, 0usize);
         self.slots.clear();
-        self.slots.resize(events.len() * sources.len(), 0);
-        for (n, source) in sources.iter().enumerate() {
-            let cells = self.slots[n..].iter_mut().step_by(sources.len());
-            for (cell, event) in cells.zip(events) {
-                let at = *event as usize * columns + source.column;
-                *cell = batch.slots[at];
-                others |= batch.states[at].bits() ^ State::Present as u8;
-            }
-            if source.spans {
-                let cells = self.slots[n..].iter().step_by(sources.len());
-                read += cells.map(|slot| Span::of_slot(*slot).len as usize).sum::<usize>();
-            }
+        self.slots.reserve(events.len() * sources.len());
+        for event in events {
+            let first = *event as usize * columns;
+            let (cells, states) = (&batch.slots[first..first + columns], &batch.states[first..first + columns]);
+            self.slots.extend(sources.iter().map(|source| {
+                let cell = cells[source.column];
+                others |= states[source.column].bits() ^ State::Present as u8;
+                read += if source.spans { Span::of_slot(cell).len as usize } else { 0 };
+                cell
+            }));
         }
         self.states.clear();
         if others != 0 {
