@@ -8,37 +8,52 @@ use anyhow::bail;
 /// The binary: `WASMILL_BIN`, else the workspace's release build, else the PATH.
 ///
 /// # Errors
-/// When there is none.
+/// When there is none; says what to run.
 pub fn wasmill_binary() -> anyhow::Result<PathBuf> {
-    if let Some(named) = env::var_os("WASMILL_BIN") {
-        return Ok(named.into());
-    }
     let built = target_folders().into_iter().map(|target| target.join("release/wasmill"));
     let on_path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&on_path).map(|folder| folder.join("wasmill")).collect::<Vec<_>>();
-    match built.chain(on_path).find(|file| file.is_file()) {
-        Some(file) => Ok(file),
-        None => {
-            bail!("there is no wasmill binary: build it with `cargo build --release -p wasmill`, or set WASMILL_BIN")
-        }
-    }
+    find(named("WASMILL_BIN"), built.chain(on_path), "wasmill", "cargo build --release -p wasmill")
 }
 
-/// The component of a package of this workspace: `WASMILL_PLUGIN`, else what `cargo xtask plugins` built.
+/// The component of a package: `WASMILL_PLUGIN`, else in the folder `WASMILL_PLUGINS`, else what `cargo xtask plugins` built in
+/// this workspace.
 ///
 /// # Errors
-/// When it has not been built.
+/// When it has not been built; says what to run.
 pub fn plugin_file(package: &str) -> anyhow::Result<PathBuf> {
-    if let Some(named) = env::var_os("WASMILL_PLUGIN") {
-        return Ok(named.into());
+    let name = format!("{package}.wasm");
+    let folder = named("WASMILL_PLUGINS").map(|(_, folder)| folder);
+    let built = workspace().map(|root| root.join("target/plugins"));
+    let candidates = folder.into_iter().chain(built).map(|folder| folder.join(&name));
+    find(named("WASMILL_PLUGIN"), candidates, &name, "cargo xtask plugins")
+}
+
+/// A variable that holds a path, with its name.
+fn named(variable: &'static str) -> Option<(&'static str, PathBuf)> {
+    Some((variable, env::var_os(variable)?.into()))
+}
+
+/// What a variable names, else the first of `candidates` that is there.
+fn find(
+    named: Option<(&str, PathBuf)>,
+    candidates: impl Iterator<Item = PathBuf>,
+    what: &str,
+    command: &str,
+) -> anyhow::Result<PathBuf> {
+    match named {
+        Some((_, file)) if file.is_file() => Ok(file),
+        Some((variable, file)) => {
+            bail!(
+                "{variable} is {}, which is not there: build it with `{command}`, or unset {variable}",
+                file.display()
+            )
+        }
+        None => match candidates.into_iter().find(|file| file.is_file()) {
+            Some(file) => Ok(file),
+            None => bail!("there is no {what}: build it with `{command}`"),
+        },
     }
-    let Some(file) = workspace().map(|root| root.join("target/plugins").join(format!("{package}.wasm"))) else {
-        bail!("no workspace was found above this folder; set WASMILL_PLUGIN");
-    };
-    if !file.is_file() {
-        bail!("{} is not there: run `cargo xtask plugins`", file.display());
-    }
-    Ok(file)
 }
 
 fn target_folders() -> Vec<PathBuf> {
@@ -50,4 +65,38 @@ fn target_folders() -> Vec<PathBuf> {
 fn workspace() -> Option<PathBuf> {
     let here = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| env::current_dir().ok())?;
     here.ancestors().filter(|folder| folder.join("Cargo.lock").is_file()).last().map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")
+    }
+
+    #[test]
+    fn what_a_variable_names_goes_before_what_was_built() {
+        let named = Some(("WASMILL_BIN", here()));
+        let found = find(named, [PathBuf::from("/other")].into_iter(), "wasmill", "cargo build");
+        assert_eq!(found.unwrap(), here());
+    }
+
+    #[test]
+    fn the_first_candidate_that_is_there_is_taken() {
+        let candidates = [PathBuf::from("/there/is/none"), here()];
+        assert_eq!(find(None, candidates.into_iter(), "wasmill", "cargo build").unwrap(), here());
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_the_command_that_makes_it() {
+        let named = Some(("WASMILL_BIN", PathBuf::from("/there/is/none")));
+        let why = find(named, [here()].into_iter(), "wasmill", "cargo build").unwrap_err().to_string();
+        assert_eq!(
+            why,
+            "WASMILL_BIN is /there/is/none, which is not there: build it with `cargo build`, or unset WASMILL_BIN"
+        );
+        let why = find(None, std::iter::empty(), "x.wasm", "cargo xtask plugins").unwrap_err().to_string();
+        assert_eq!(why, "there is no x.wasm: build it with `cargo xtask plugins`");
+    }
 }

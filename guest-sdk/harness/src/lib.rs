@@ -81,6 +81,23 @@ impl Harness {
         running.loaded = running.read()?["loaded"].take();
         Ok(running)
     }
+
+    /// Loads it anew and runs the payloads in batches of at most `size`. Events and alerts are the same whatever the size: the
+    /// engine promises it of every plugin that is a pure function of its event.
+    ///
+    /// # Errors
+    /// As for [`Harness::start`] and [`Running::run`].
+    pub fn run_cut(&self, payloads: &[&str], size: usize) -> anyhow::Result<Run> {
+        let mut running = self.clone().start()?;
+        let mut whole = Run { events: Vec::new(), alerts: Vec::new(), fuel: 0 };
+        for batch in payloads.chunks(size.max(1)) {
+            let run = running.run(batch)?;
+            whole.events.extend(run.events);
+            whole.alerts.extend(run.alerts);
+            whole.fuel += run.fuel;
+        }
+        Ok(whole)
+    }
 }
 
 /// A loaded plugin. Dropping it ends its process.
