@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use wasmill_core::RawBatch;
 use wasmill_engine::{Blame, Worker};
@@ -15,6 +15,7 @@ use crate::delivery::Delivery;
 use crate::engine_threads::EngineThreads;
 use crate::process::Processor;
 use crate::sinks::{Leases, Sinks};
+use crate::watchdog;
 
 /// Processed batches that may wait for a writer.
 const READY_BATCHES: usize = 6;
@@ -120,12 +121,24 @@ async fn receive(
             Ok(None) => return LaneEnd::Finished,
             Err(pause) => return LaneEnd::Paused(pause),
         };
-        let processor = Arc::clone(&processor);
-        let processed = engine.run(move |worker| {
-            let delivery = processor.process(raw, &mut blame, worker);
-            (delivery, blame)
+        let (begun, begins) = oneshot::channel();
+        let processed = engine.run({
+            let processor = Arc::clone(&processor);
+            move |worker| {
+                // Fails only when nobody waits for the batch any more.
+                let _ = begun.send(worker.watch());
+                let delivery = processor.process(raw, &mut blame, worker);
+                (delivery, blame)
+            }
         });
-        match processed.await {
+        let processed = tokio::select! {
+            biased;
+            processed = processed => processed,
+            stuck = watchdog::stuck(&processor.generation, begins) => {
+                return LaneEnd::Paused(Pause { reason: stuck.to_string(), again: false });
+            }
+        };
+        match processed {
             Ok((Ok(delivery), kept)) => {
                 blame = kept;
                 room.send(delivery);

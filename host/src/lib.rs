@@ -30,3 +30,4 @@ pub mod sqlite;
 pub mod status;
 pub mod store;
 pub mod summary;
+pub mod watchdog;

@@ -1,5 +1,7 @@
 //! Plugins that misbehave, in the whole program: on one event they cost that event, in `configure` the start.
 
+use std::path::Path;
+
 use wasmill_tests::pipeline::{Pipeline, Ran};
 
 const YAML: &str = r"
@@ -76,6 +78,36 @@ fn plugin_that_fails_in_configure_ends_the_start_with_file_digest_and_reason() {
         assert_eq!(ran.code, Some(78), "{deed}: {}", ran.stderr);
         assert!(ran.stderr.contains("10-adversary.wasm"), "{deed}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn plugin_that_has_a_batch_for_too_long_pauses_the_lane_and_costs_no_event() {
+    let yaml = YAML.replace("stdin: {}", "file: { path: in.jsonl }");
+    let limits = "limits: { fuel_per_event: 1000000000000, stuck_batch_ms: 300 }";
+    let pipeline = Pipeline::new(&yaml).plugin(10, "adversary", limits);
+    let input = "{\"id\":\"before\"}\n{\"id\":\"guilty\",\"do\":\"loop\"}\n{\"id\":\"after\"}\n";
+    std::fs::write(pipeline.path("in.jsonl"), input).expect("a file");
+    let ran = pipeline.run(b"");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let digest = file_digest(&pipeline.path("plugins.d/10-adversary.wasm"));
+    for word in ["adversary", "10-adversary.wasm", &digest[..12], "limits.stuck_batch_ms", "no event is rejected"] {
+        assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+    }
+    let report = ran.report();
+    assert_eq!((&report["rejected"], &report["delivered"]["rows"]), (&0.into(), &0.into()));
+    assert_eq!(pipeline.count("out.db", "SELECT count(*) FROM wasmill_dead_letters"), 0);
+
+    // With less fuel than time the same batch gets to its end, and the event is to blame.
+    let settings = pipeline.path("plugins.d/10-adversary.yaml");
+    std::fs::write(settings, "limits: { fuel_per_event: 2000000 }").expect("a file");
+    let ran = pipeline.run(b"");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(pipeline.sqlite("out.db", "SELECT id FROM events ORDER BY id"), [["after"], ["before"]]);
+    assert_eq!(pipeline.sqlite("out.db", "SELECT code FROM wasmill_dead_letters"), [["fuel"]]);
+}
+
+fn file_digest(file: &Path) -> String {
+    wasmill_core::Digest::of(&std::fs::read(file).expect("the plugin is there")).to_string()
 }
 
 #[test]

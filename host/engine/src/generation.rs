@@ -138,6 +138,18 @@ impl Generation {
         Ok(outcome)
     }
 
+    /// What to pause a lane for: whether the worker that `watch` is of has been in a plugin for longer than its limit.
+    pub fn stuck(&self, watch: &Watch) -> Option<Broken> {
+        let running = watch.running()?;
+        let plugin = self.plugins.get(running.plugin)?;
+        let limit_ms = plugin.template().limits.stuck_batch_ms;
+        (running.since.as_millis() > u128::from(limit_ms)).then(|| Broken::Stuck {
+            plugin: plugin.reference().clone(),
+            file: plugin.file().to_owned(),
+            limit_ms,
+        })
+    }
+
     /// Rejects the events that lack a field which the validator requires.
     fn reject_incomplete(&self, index: usize, batch: &mut Batch, outcome: &mut Outcome) {
         let required = &self.required[index];

@@ -43,6 +43,9 @@ pub struct Limits {
     /// Milliseconds after which a batch in this plugin counts as slow: it is reported, and rejects nothing.
     /// Default 1 000.
     pub slow_batch_ms: u64,
+    /// Milliseconds after which a batch in this plugin counts as stuck: its lane pauses and says so, nothing of the batch is stored,
+    /// and no event is rejected. Default 120 000.
+    pub stuck_batch_ms: u64,
 }
 
 impl Default for Limits {
@@ -62,6 +65,7 @@ impl Default for Limits {
             resources: 256,
             component_bytes: 16 << 20,
             slow_batch_ms: 1_000,
+            stuck_batch_ms: 120_000,
         }
     }
 }
@@ -72,7 +76,7 @@ impl Limits {
     pub(crate) fn of_preparing(&self) -> Self {
         let Self { fuel_per_event, field_bytes, reason_bytes, alerts_per_event, labels_per_alert, .. } =
             Self::default();
-        let Self { component_bytes, slow_batch_ms, .. } = Self::default();
+        let Self { component_bytes, slow_batch_ms, stuck_batch_ms, .. } = Self::default();
         Self {
             fuel_per_event,
             field_bytes,
@@ -81,6 +85,7 @@ impl Limits {
             labels_per_alert,
             component_bytes,
             slow_batch_ms,
+            stuck_batch_ms,
             ..self.clone()
         }
     }

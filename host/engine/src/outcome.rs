@@ -75,6 +75,21 @@ pub enum Broken {
         /// What happened.
         reason: String,
     },
+    /// A plugin has had a batch for too long. It is still at it: a guest ends only with its fuel.
+    #[error(
+        "the plugin {} {} (\"{}\", digest {:#}) has had one batch for more than {limit_ms} ms (limits.stuck_batch_ms), so the lane \
+         pauses and no event is rejected; replace or remove the plugin, lower limits.fuel_per_event or raise \
+         limits.stuck_batch_ms, then resume",
+        plugin.name, plugin.version, file.display(), plugin.digest
+    )]
+    Stuck {
+        /// Which.
+        plugin: Arc<PluginRef>,
+        /// Its file.
+        file: PathBuf,
+        /// The limit that it passed.
+        limit_ms: u64,
+    },
     /// The engine has no room for another instance, or the machine no memory: try again.
     #[error("no instance of the plugin {} can be made: {problem}; run fewer workers or give more memory", plugin.name)]
     Engine {
