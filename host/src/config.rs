@@ -59,6 +59,8 @@ pub struct Config {
     pub home: HomeConfig,
     /// Where dead letters go besides home.
     pub dead_letters: DeadLetterConfig,
+    /// How long home keeps what nothing depends on.
+    pub retention: RetentionConfig,
     /// How plugins are loaded and run.
     pub engine: EngineConfig,
     /// How often and how long a failing sink is tried again.
@@ -273,6 +275,15 @@ pub enum HomeConfig {
 pub struct DeadLetterConfig {
     /// JSON lines appended to this file, relayed from home.
     pub file: Option<PathBuf>,
+}
+
+/// How long home keeps what nothing depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// Days that dead letters stay.
+    pub dead_letters_days: u16,
+    /// Days that commit records stay.
+    pub commits_days: u16,
 }
 
 /// How plugins are loaded and run.

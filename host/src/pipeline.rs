@@ -6,6 +6,7 @@ mod stores;
 
 mod kafka_lanes;
 mod line_lane;
+mod retention;
 mod setup;
 
 use std::sync::Arc;
@@ -63,12 +64,14 @@ pub async fn run(
     started(Arc::clone(&built.status));
     let sinks = Arc::clone(&built.sinks);
     let relay = tokio::spawn(relay_dead_letters(Arc::clone(&sinks)));
+    let forgetting = tokio::spawn(retention::keep(Arc::clone(&sinks), config.retention));
     let tally = Arc::clone(&built.status.tally);
     let end = match &config.source {
         SourceConfig::Stdin | SourceConfig::File { .. } => line_lane::run(&config, built, stop).await?,
         SourceConfig::Kafka(kafka) => kafka_lanes::run(&config, kafka, built, options, stop).await?,
     };
     relay.abort();
+    forgetting.abort();
     // What the last commits added; what cannot be relayed now is relayed after the next start.
     if let Err(reason) = sinks.relay_dead_letters().await {
         tracing::warn!("dead letters are in home but not in their file yet: {reason}");

@@ -15,6 +15,7 @@ mod key;
 mod ledger;
 mod load;
 mod provenance;
+mod retention;
 mod rows;
 mod schema;
 mod table;

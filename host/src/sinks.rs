@@ -188,6 +188,17 @@ impl Sinks {
         }
     }
 
+    /// The id of home's last dead letter that needs not be kept to be relayed.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn relayed(&self) -> Result<i64, StoreError> {
+        match (&self.dead_letters, self.home()) {
+            (Some(_), Some(home)) => home.relay_mark(DEAD_LETTER_FILE).await,
+            _ => Ok(i64::MAX),
+        }
+    }
+
     fn failed(&self, sink: usize, reason: &str) {
         self.tally.retry(sink);
         self.health

@@ -8,6 +8,7 @@ mod commit;
 mod dead_letters;
 mod error;
 mod ledger;
+mod retention;
 mod schema;
 
 use std::path::Path;

@@ -136,6 +136,17 @@ impl Store {
         }
     }
 
+    /// Deletes at most `limit` rows of this pipeline that are older than they are kept; answers how many there were.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn forget(&self, what: Forget, limit: u32) -> Result<u64, StoreError> {
+        match self {
+            Self::Postgres(store) => store.forget(what, limit).await,
+            Self::Sqlite(store) => store.forget(what, limit).await,
+        }
+    }
+
     /// Keeps a plugin's file by its digest, once.
     ///
     /// # Errors
@@ -152,6 +163,23 @@ impl Store {
             Self::Sqlite(store) => store.archive_plugin(digest, name, version, file).await,
         }
     }
+}
+
+/// What is kept for a time only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forget {
+    /// Dead letters.
+    DeadLetters {
+        /// Days that they are kept.
+        days: u16,
+        /// Those after this id are kept whatever their age: they are yet to be relayed.
+        id_max: i64,
+    },
+    /// Commit records.
+    Commits {
+        /// Days that they are kept since they were last extended.
+        days: u16,
+    },
 }
 
 /// A sink of the pipeline that writes to a store's database.

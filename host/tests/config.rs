@@ -76,6 +76,7 @@ fn file_of_the_design_is_understood() {
     assert_eq!(config.engine.cache_dir, Path::new("/users/me/.cache/wasmill/compiled"));
     assert_eq!(config.admin.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:9600"));
     assert_eq!(config.provenance, Provenance::Digest);
+    assert_eq!((config.retention.dead_letters_days, config.retention.commits_days), (30, 400));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -79,6 +79,15 @@ impl Pipeline {
 
     /// Starts any command in the folder.
     pub fn start_with(&self, arguments: &[&str], stdin: &[u8]) -> Running {
+        let (running, mut input) = self.start_open(arguments);
+        let bytes = stdin.to_vec();
+        // A binary that refuses its configuration does not read.
+        std::thread::spawn(move || drop(input.write_all(&bytes)));
+        running
+    }
+
+    /// Starts any command in the folder, whose standard input ends only when it is dropped.
+    pub fn start_open(&self, arguments: &[&str]) -> (Running, ChildStdin) {
         let mut command = Command::new(binary());
         command
             .args(arguments)
@@ -88,13 +97,10 @@ impl Pipeline {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
-        let mut input = child.stdin.take().expect("a pipe");
-        let bytes = stdin.to_vec();
-        // A binary that refuses its configuration does not read.
-        std::thread::spawn(move || drop(input.write_all(&bytes)));
+        let input = child.stdin.take().expect("a pipe");
         let stdout = collect(child.stdout.take().expect("a pipe"));
         let stderr = collect(child.stderr.take().expect("a pipe"));
-        Running { child, stdout: Some(stdout), stderr: Some(stderr) }
+        (Running { child, stdout: Some(stdout), stderr: Some(stderr) }, input)
     }
 
     /// Rows of an SQLite query in the folder's database, every column as text (`NULL` for null).

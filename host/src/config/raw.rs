@@ -40,6 +40,9 @@ pub(super) struct RawPipeline {
     /// Where rejected events go besides home's table `wasmill_dead_letters`.
     #[serde(default)]
     pub(super) dead_letters: Option<RawDeadLetters>,
+    /// How long home keeps what nothing depends on.
+    #[serde(default)]
+    pub(super) retention: RawRetention,
     /// How plugins are loaded and run.
     #[serde(default)]
     pub(super) engine: RawEngine,
@@ -107,6 +110,25 @@ pub(super) struct RawOwnHome {
 pub(super) struct RawDeadLetters {
     /// JSON lines appended to a file.
     pub(super) file: RawFile,
+}
+
+/// How long home keeps what nothing depends on. It is deleted hourly, in small parts beside the data.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRetention {
+    /// Days that dead letters stay in `wasmill_dead_letters`. Those that `dead_letters.file` does not have yet stay longer.
+    #[schemars(range(min = 1, max = 36_500))]
+    pub(super) dead_letters_days: u64,
+    /// Days that `wasmill_commits` says which code made which rows, counted from the last row. Rows that are older than that
+    /// can no longer be proved.
+    #[schemars(range(min = 1, max = 36_500))]
+    pub(super) commits_days: u64,
+}
+
+impl Default for RawRetention {
+    fn default() -> Self {
+        Self { dead_letters_days: 30, commits_days: 400 }
+    }
 }
 
 /// A file.

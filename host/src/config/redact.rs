@@ -29,6 +29,10 @@ pub fn redacted(config: &Config) -> Json {
         "sinks": sinks,
         "home": shown_home(config),
         "dead_letters": config.dead_letters.file.as_ref().map(|path| json!({ "file": { "path": path } })),
+        "retention": {
+            "dead_letters_days": config.retention.dead_letters_days,
+            "commits_days": config.retention.commits_days,
+        },
         "engine": { "threads": config.engine.threads, "cache_dir": config.engine.cache_dir },
         "retry": { "initial": duration_text(config.retry.initial), "max": duration_text(config.retry.max) },
         "admin": config.admin.map_or(json!(false), |address| json!(address.to_string())),

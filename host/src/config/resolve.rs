@@ -61,6 +61,7 @@ pub(super) fn resolve(
     let sinks = resolver.sinks(&raw.sinks, root.child("sinks"));
     let home = resolver.home(raw, sinks.as_deref(), root);
     let dead_letters = resolver.dead_letters(raw, root.child("dead_letters"));
+    let retention = settings::retention(&raw.retention);
     let engine = resolver.engine(&raw.engine);
     let retry = resolver.retry(&raw.retry, root.child("retry"));
     let admin = resolver.admin(raw.admin.as_ref(), root.child("admin"));
@@ -79,6 +80,7 @@ pub(super) fn resolve(
         sinks: sinks?,
         home: home?,
         dead_letters,
+        retention,
         engine,
         retry: retry?,
         admin: admin?,

@@ -44,6 +44,7 @@ CREATE TABLE wasmill_dead_letters (
     key bytea, payload bytea, header_names bytea[] NOT NULL, header_values bytea[] NOT NULL,
     attempts integer NOT NULL DEFAULT 1, rejected_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX ON wasmill_dead_letters (pipeline, rejected_at);
 
 -- How far the dead letters have been written elsewhere.
 CREATE TABLE wasmill_relays (

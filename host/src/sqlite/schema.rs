@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS wasmill_dead_letters (
     reason TEXT NOT NULL, rejected_at_us INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
     key BLOB, payload BLOB, headers TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS wasmill_dead_letters_by_age ON wasmill_dead_letters (pipeline, rejected_at_us);
 CREATE TABLE IF NOT EXISTS wasmill_relays (
     pipeline TEXT NOT NULL, destination TEXT NOT NULL, last_id INTEGER NOT NULL, PRIMARY KEY (pipeline, destination)
 );

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmill::config::ColumnType;
 use wasmill::delivery::DeadLetter;
+use wasmill::store::Forget;
 use wasmill_core::{Digest, PluginRef, Stage};
 
 use crate::database::{Database, in_fresh_database};
@@ -93,6 +94,44 @@ async fn relay_that_reads_while_lanes_commit_passes_over_nothing() {
         };
         let all = async { tokio::join!(lane(0), lane(1), relay) };
         tokio::time::timeout(std::time::Duration::from_secs(60), all).await.expect("no letter was passed over");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_older_than_it_is_kept_is_forgotten_a_part_at_a_time() {
+    in_fresh_database(async |database: Database| {
+        let pipeline = Pipeline::home(&database, vec![events()]).await;
+        let mut lease = pipeline.store.acquire(&partition(0), 0).await.unwrap();
+        for offset in 0..6 {
+            pipeline.store.commit(&mut lease, &[pipeline.delivery(offset, &["{\"n\":70000}"])]).await.unwrap();
+        }
+        database
+            .run(
+                "UPDATE wasmill_dead_letters SET rejected_at = now() - interval '30 days 1 minute' WHERE \"offset\" < 4;
+                 UPDATE wasmill_dead_letters SET rejected_at = now() - interval '29 days 23 hours' WHERE \"offset\" = 4;
+                 UPDATE wasmill_dead_letters SET pipeline = 'another' WHERE \"offset\" = 0;
+                 INSERT INTO wasmill_commits (pipeline, source, cluster, topic, topic_id, partition, first_offset, next_offset,
+                   generation, config, engine, committed_at)
+                 SELECT pipeline, source, cluster, topic, topic_id, partition, 100, 200, generation, config, engine,
+                   now() - interval '400 days 1 minute' FROM wasmill_commits",
+            )
+            .await;
+        let letters = pipeline.store.dead_letters_after(0, 10).await.unwrap();
+        let second = letters[1].id;
+        let forget = async |id_max, limit| {
+            pipeline.store.forget(Forget::DeadLetters { days: 30, id_max }, limit).await.unwrap()
+        };
+        assert_eq!(forget(i64::MAX, 1).await, 1, "the limit");
+        assert_eq!(forget(second, 10).await, 1, "up to what is relayed");
+        assert_eq!(forget(second, 10).await, 0);
+        assert_eq!(forget(i64::MAX, 10).await, 1);
+        let kept = database.texts("SELECT pipeline || ' ' || \"offset\" FROM wasmill_dead_letters ORDER BY \"offset\"").await;
+        assert_eq!(kept, ["another 0", "test 4", "test 5"]);
+
+        assert_eq!(pipeline.store.forget(Forget::Commits { days: 400 }, 10).await.unwrap(), 1);
+        let kept = database.texts("SELECT first_offset || '-' || next_offset FROM wasmill_commits").await;
+        assert_eq!(kept, ["0-6"], "the record that is still extended stays");
     })
     .await;
 }

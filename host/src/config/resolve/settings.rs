@@ -6,9 +6,15 @@ use std::time::Duration;
 
 use super::{Resolver, count};
 use crate::config::place::Place;
-use crate::config::raw::{RawAdmin, RawEngine, RawRetry};
+use crate::config::raw::{RawAdmin, RawEngine, RawRetention, RawRetry};
 use crate::config::units::duration_text;
-use crate::config::{ADMIN_DEFAULT, EngineConfig, RetryConfig};
+use crate::config::{ADMIN_DEFAULT, EngineConfig, RetentionConfig, RetryConfig};
+
+pub(super) fn retention(raw: &RawRetention) -> RetentionConfig {
+    // The schema's range is far below the type's.
+    let days = |days: u64| u16::try_from(days).unwrap_or(u16::MAX);
+    RetentionConfig { dead_letters_days: days(raw.dead_letters_days), commits_days: days(raw.commits_days) }
+}
 
 impl Resolver<'_> {
     pub(super) fn engine(&mut self, raw: &RawEngine) -> EngineConfig {
