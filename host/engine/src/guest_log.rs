@@ -86,6 +86,12 @@ pub(crate) fn clean(text: &str, bytes_max: usize) -> String {
     line
 }
 
+/// The same for a message of several lines. All but the first are indented, so that none looks like a line of the host's.
+pub(crate) fn clean_lines(text: &str, line_bytes_max: usize, lines_max: usize) -> String {
+    let lines = text.lines().take(lines_max).map(|line| clean(line, line_bytes_max));
+    lines.collect::<Vec<_>>().join("\n  ")
+}
+
 /// Logs lines in the plugin's name.
 pub(crate) fn emit(plugin: &PluginRef, lines: &[Line], suppressed: u64) {
     let (name, digest) = (plugin.name.as_str(), format_args!("{:#}", plugin.digest));
@@ -129,6 +135,12 @@ mod tests {
         log.line(Level::Warn, "a\x1bb");
         let lines: Vec<String> = log.take().0.into_iter().map(|(_, line)| line).collect();
         assert_eq!(lines, ["four", "five…", "a\u{fffd}b"]);
+    }
+
+    #[test]
+    fn messages_keep_their_lines_up_to_a_number() {
+        assert_eq!(clean_lines("two\n lines", 9, 2), "two\n   lines");
+        assert_eq!(clean_lines("a\x1b\nb\nc", 9, 2), "a\u{fffd}\n  b");
     }
 
     #[test]

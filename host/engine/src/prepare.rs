@@ -140,7 +140,7 @@ fn configure(request: &Request, engine: &Engine, component: &Component) -> Resul
     })?;
     check_signatures(&mut instance, &template.contract).map_err(|name| Reason::OtherSignature(name.into()))?;
     let manifest = instance.configure(&template, &request.config).map_err(trapped)?;
-    let manifest = manifest.map_err(|text| Reason::Configure(crate::guest_log::clean(&text, 2000)))?;
+    let manifest = manifest.map_err(|text| Reason::Configure(crate::guest_log::clean_lines(&text, 1000, 8)))?;
     let (said, suppressed) = instance.said();
     Ok(Configured { template, instance, manifest, said, suppressed })
 }

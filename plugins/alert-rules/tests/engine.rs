@@ -162,6 +162,7 @@ fn a_wrong_configuration_is_refused_with_a_sentence() {
         (json!([rule("a", "true"), rule("a", "false")]), "rule `a` has the name of another one"),
         (json!([rule("", "true")]), "a rule's name `` is empty"),
         (with("when", json!("severity = 'x'")), "rule `a`: `when`, line 1, column 10: `=` is no operator here"),
+        (with("when", json!("severity = 'x'")), "\n    severity = 'x'\n             ^"),
         (with("when", json!("s.matches('(')")), "rule `a`: `when`"),
         (with("when", json!("\n  [1].map(x, x)")), "rule `a`: `when`, line 2"),
         (with("when", json!(true)), "`rules.0.when`"),
