@@ -15,6 +15,8 @@ mod requirements;
 mod server;
 mod timescale;
 
+use std::process::Command;
+
 pub use dns::{Dns, DnsRecipe};
 pub use given::{given, is_reachable};
 pub use kafka::{Kafka, KafkaRecipe};
@@ -29,3 +31,17 @@ pub const KAFKA_BROKERS: &str = "KAFKA_BROKERS";
 pub const DATABASE_URL: &str = "DATABASE_URL";
 /// The variable with the address and port of the DNS server.
 pub const DNS_SERVER: &str = "DNS_SERVER";
+
+/// A tool of a server, such as `psql` or `kafka-topics`, that is told where the server is.
+///
+/// # Errors
+/// When there is no such tool, or it cannot be made ready.
+pub fn tool(name: &str, address: &str) -> anyhow::Result<Command> {
+    let mut command = if name == "psql" { TimescaleRecipe::psql()? } else { KafkaRecipe::tool(name)? };
+    match name {
+        "psql" => command.arg(address),
+        "kafka-producer-perf-test" => &mut command,
+        _ => command.args(["--bootstrap-server", address]),
+    };
+    Ok(command)
+}

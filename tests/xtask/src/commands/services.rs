@@ -110,16 +110,7 @@ fn command(tool: &str) -> Result<Command> {
     let Some(address) = given.map_or_else(|| address(name), |value| Ok(Some(value)))? else {
         bail!("{} is not up: first run `cargo xtask services up`", title(name));
     };
-    let mut command = match name {
-        ServiceName::Timescale => TimescaleRecipe::psql()?,
-        _ => KafkaRecipe::tool(tool)?,
-    };
-    match tool {
-        "psql" => command.arg(address),
-        "kafka-producer-perf-test" => &mut command,
-        _ => command.args(["--bootstrap-server", &address]),
-    };
-    Ok(command)
+    services::tool(tool, &address)
 }
 
 fn title(name: ServiceName) -> &'static str {
