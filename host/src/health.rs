@@ -35,8 +35,13 @@ impl Health {
     pub fn green(&self, part: &str) {
         let before = self.set(part, PartHealth::Green);
         if !matches!(before, None | Some(PartHealth::Green)) {
-            tracing::info!(part, "works again");
+            tracing::info!(part, "works");
         }
+    }
+
+    /// The part does not work yet, which is no fault and is not logged.
+    pub fn begins(&self, part: &str, reason: &str) {
+        self.set(part, PartHealth::Red { reason: reason.to_owned() });
     }
 
     /// The part has a flaw. Logged when the reason is new.
@@ -67,6 +72,11 @@ impl Health {
     /// All parts.
     pub fn parts(&self) -> BTreeMap<String, PartHealth> {
         self.lock().clone()
+    }
+
+    /// Whether this part is red.
+    pub fn is_red(&self, part: &str) -> bool {
+        matches!(self.lock().get(part), Some(PartHealth::Red { .. }))
     }
 
     /// Whether no part is red.

@@ -41,7 +41,7 @@ use crate::config::{KafkaConfig, Start};
 use context::Context;
 use link::{Ended, Link};
 use queue::PartitionQueue;
-use watch::{Look, Watch};
+use watch::{Judgement, Look, Watch};
 
 /// Events that wait for the supervisor at most.
 const EVENTS_MAX: usize = 1_024;
@@ -62,6 +62,12 @@ pub struct TopicPartition {
     pub topic: String,
     /// The partition's number.
     pub partition: i32,
+}
+
+impl TopicPartition {
+    fn of(partition: &PartitionId) -> Self {
+        Self { topic: partition.topic.clone(), partition: partition.partition }
+    }
 }
 
 impl fmt::Display for TopicPartition {
@@ -106,8 +112,9 @@ pub struct KafkaSource {
     consumer: Arc<BaseConsumer<Context>>,
     events: mpsc::Receiver<KafkaEvent>,
     ahead: std::collections::VecDeque<KafkaEvent>,
+    topics: Arc<[String]>,
     watch: Watch,
-    look: Option<tokio::task::JoinHandle<Option<Look>>>,
+    look: Option<tokio::task::JoinHandle<Look>>,
     next_look: tokio::time::Instant,
     thread: Option<JoinHandle<()>>,
 }
@@ -131,11 +138,13 @@ impl KafkaSource {
             .name("kafka-events".to_owned())
             .spawn(move || poll::run(polled))
             .map_err(|error| KafkaError::Fatal(format!("no thread could be started: {error}")))?;
+        let watch = Watch::new(!reached.notices.is_empty());
         Ok(Self {
             consumer,
             events,
             ahead: reached.notices.into_iter().map(KafkaEvent::Notice).collect(),
-            watch: Watch::default(),
+            topics: config.topics.as_slice().into(),
+            watch,
             look: None,
             next_look: tokio::time::Instant::now() + watch::LOOK_EVERY,
             thread: Some(thread),
@@ -160,14 +169,15 @@ impl KafkaSource {
 
     fn look(&mut self) {
         self.next_look = tokio::time::Instant::now() + watch::LOOK_EVERY;
-        let consumer = Arc::clone(&self.consumer);
-        self.look = Some(tokio::task::spawn_blocking(move || watch::look(&consumer)));
+        let (consumer, topics) = (Arc::clone(&self.consumer), Arc::clone(&self.topics));
+        self.look = Some(tokio::task::spawn_blocking(move || watch::look(&consumer, &topics)));
     }
 
     fn judge(&mut self, look: Option<Look>) {
         self.look = None;
         let Some(look) = look else { return };
-        let replaced = self.watch.judge(&self.consumer, look);
+        let Judgement { replaced, notice } = self.watch.judge(self.consumer.context(), look);
+        self.ahead.extend(notice.map(KafkaEvent::Notice));
         if replaced.is_empty() {
             return;
         }
@@ -219,13 +229,18 @@ impl KafkaSource {
         Ok(offsets::watermarks(&self.consumer, partition).await?.1)
     }
 
-    /// Starts reading. Partitions that were taken away in the meantime yield readers that end at once.
+    /// Starts reading. One that was begun before is released first, which ends its old reader. Partitions that were taken
+    /// away in the meantime yield readers that end at once.
     ///
     /// # Errors
     /// The client library refuses; then nothing was begun.
     pub async fn begin(&self, starts: Vec<Begin>) -> Result<Vec<PartitionReader>, KafkaError> {
         let consumer = Arc::clone(&self.consumer);
-        blocking(move || begin(&consumer, starts)).await
+        blocking(move || {
+            release_begun(&consumer, &starts);
+            begin(&consumer, starts)
+        })
+        .await
     }
 
     /// Gives partitions back, after their last commit. Those that were never begun need no more than this either.
@@ -279,7 +294,7 @@ impl Committer {
     /// Everything before `next_offset` is stored. Returns at once; the latest of each partition is sent soon, and what
     /// fails is counted. A partition that was released or lost is left alone.
     pub fn commit(&self, partition: &PartitionId, next_offset: i64) {
-        let name = TopicPartition { topic: partition.topic.clone(), partition: partition.partition };
+        let name = TopicPartition::of(partition);
         let held = self.0.partitions();
         if held.begun.get(&name).is_some_and(|link| link.may_commit() && *link.partition == *partition) {
             self.0.commits.put(name, next_offset);
@@ -293,10 +308,10 @@ impl Drop for KafkaSource {
     }
 }
 
-async fn looked(look: &mut Option<tokio::task::JoinHandle<Option<Look>>>) -> Option<Look> {
+async fn looked(look: &mut Option<tokio::task::JoinHandle<Look>>) -> Option<Look> {
     match look {
         // A look that panicked told nothing.
-        Some(look) => look.await.unwrap_or(None),
+        Some(look) => look.await.ok(),
         None => std::future::pending().await,
     }
 }
@@ -318,6 +333,16 @@ async fn reach(config: &KafkaConfig) -> Result<probe::Reached, KafkaError> {
             }
             Err(_) => {}
         }
+    }
+}
+
+fn release_begun(consumer: &BaseConsumer<Context>, starts: &[Begin]) {
+    let names = starts.iter().map(|start| TopicPartition::of(&start.partition));
+    let held = consumer.context().partitions();
+    let again: Vec<TopicPartition> = names.filter(|name| held.begun.contains_key(name)).collect();
+    drop(held);
+    if !again.is_empty() {
+        context::release(consumer, &again);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use wasmill_core::RawBatch;
-use wasmill_engine::{Blame, Worker};
+use wasmill_engine::{Blame, Broken, Worker};
 
 use crate::delivery::Delivery;
 use crate::engine_threads::EngineThreads;
@@ -24,8 +24,9 @@ const GROUP_EVENTS: usize = 10_000;
 
 /// Where a lane's batches come from.
 pub trait Reader: Send + 'static {
-    /// The next batch; `None` at the end of the input. Dropping the future loses nothing.
-    fn next(&mut self) -> impl Future<Output = Result<Option<RawBatch>, Pause>> + Send;
+    /// The next batch, or how the lane ends: [`LaneEnd::Finished`] at the end of the input, [`LaneEnd::Stopped`] when the
+    /// partition was taken away. Dropping the future loses nothing.
+    fn next(&mut self) -> impl Future<Output = Result<RawBatch, LaneEnd>> + Send;
 }
 
 /// Why a lane cannot go on for now.
@@ -42,7 +43,7 @@ pub struct Pause {
 pub enum LaneEnd {
     /// The input has ended and everything is committed.
     Finished,
-    /// It was told to stop, and everything that it had received is committed.
+    /// It was told to stop or lost its partition, and everything that it had received is committed.
     Stopped,
     /// It cannot go on.
     Paused(Pause),
@@ -114,12 +115,13 @@ async fn receive(
         let raw = tokio::select! {
             biased;
             _ = asked(&mut stopped) => return LaneEnd::Stopped,
+            // Fenced: a quiet partition would never say so.
+            () = ready.closed() => return LaneEnd::Stopped,
             raw = reader.next() => raw,
         };
         let raw = match raw {
-            Ok(Some(raw)) => raw,
-            Ok(None) => return LaneEnd::Finished,
-            Err(pause) => return LaneEnd::Paused(pause),
+            Ok(raw) => raw,
+            Err(end) => return end,
         };
         let (begun, begins) = oneshot::channel();
         let processed = engine.run({
@@ -143,7 +145,10 @@ async fn receive(
                 blame = kept;
                 room.send(delivery);
             }
-            Ok((Err(broken), _)) => return LaneEnd::Paused(Pause { reason: broken.to_string(), again: false }),
+            Ok((Err(broken), _)) => {
+                let again = matches!(broken, Broken::Engine { .. });
+                return LaneEnd::Paused(Pause { reason: broken.to_string(), again });
+            }
             Err(lost) => return LaneEnd::Paused(Pause { reason: lost.to_string(), again: false }),
         }
     }

@@ -1,6 +1,8 @@
 //! What the end-to-end tests and benchmarks share.
 
+pub mod admin;
 pub mod events;
 pub mod kafka;
+pub mod kafka_pipeline;
 pub mod pipeline;
 pub mod services;

@@ -1,8 +1,10 @@
 //! A pipeline of a test: a folder with its file, its plugins and its databases, run by the real binary.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,17 @@ pub fn binary() -> PathBuf {
 /// The workspace's root folder.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace").to_owned()
+}
+
+/// The file of a shipped plugin or of a guest of the tests.
+///
+/// # Panics
+/// When it is not built.
+pub fn built(name: &str) -> PathBuf {
+    let target = root().join("target");
+    let found = ["plugins", "guests"].map(|kind| target.join(kind).join(format!("{name}.wasm")));
+    let file = found.into_iter().find(|file| file.is_file());
+    file.unwrap_or_else(|| panic!("{name}.wasm is not built; run `cargo xtask plugins`"))
 }
 
 /// A folder with a pipeline file and a plugin directory.
@@ -45,12 +58,8 @@ impl Pipeline {
     /// Adds a shipped plugin or a guest of the tests, with its YAML beside it.
     #[must_use]
     pub fn plugin(self, order: u32, name: &str, yaml: &str) -> Self {
-        let target = root().join("target");
-        let found = ["plugins", "guests"].map(|kind| target.join(kind).join(format!("{name}.wasm")));
-        let file = found.iter().find(|file| file.is_file());
-        let file = file.unwrap_or_else(|| panic!("{name}.wasm is not built; run `cargo xtask plugins`"));
         let place = self.path("plugins.d").join(format!("{order:02}-{name}.wasm"));
-        std::fs::copy(file, &place).expect("the plugin is copied");
+        std::fs::copy(built(name), &place).expect("the plugin is copied");
         std::fs::write(place.with_extension("yaml"), yaml).expect("a file");
         self
     }
@@ -79,7 +88,12 @@ impl Pipeline {
 
     /// Starts any command in the folder.
     pub fn start_with(&self, arguments: &[&str], stdin: &[u8]) -> Running {
-        let (running, mut input) = self.start_open(arguments);
+        self.start_under(&[], arguments, stdin)
+    }
+
+    /// Starts any command in the folder by another program: `under` with its arguments, then the binary and its own.
+    pub fn start_under(&self, under: &[&str], arguments: &[&str], stdin: &[u8]) -> Running {
+        let (running, mut input) = self.start_open_under(under, arguments);
         let bytes = stdin.to_vec();
         // A binary that refuses its configuration does not read.
         std::thread::spawn(move || drop(input.write_all(&bytes)));
@@ -88,8 +102,15 @@ impl Pipeline {
 
     /// Starts any command in the folder, whose standard input ends only when it is dropped.
     pub fn start_open(&self, arguments: &[&str]) -> (Running, ChildStdin) {
-        let mut command = Command::new(binary());
+        self.start_open_under(&[], arguments)
+    }
+
+    fn start_open_under(&self, under: &[&str], arguments: &[&str]) -> (Running, ChildStdin) {
+        let binary = binary();
+        let mut all = under.iter().map(OsStr::new).chain([binary.as_os_str()]);
+        let mut command = Command::new(all.next().expect("the binary at least"));
         command
+            .args(all)
             .args(arguments)
             .current_dir(self.folder.path())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -98,9 +119,9 @@ impl Pipeline {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let input = child.stdin.take().expect("a pipe");
-        let stdout = collect(child.stdout.take().expect("a pipe"));
-        let stderr = collect(child.stderr.take().expect("a pipe"));
-        (Running { child, stdout: Some(stdout), stderr: Some(stderr) }, input)
+        let stdout = Collected::from(child.stdout.take().expect("a pipe"));
+        let stderr = Collected::from(child.stderr.take().expect("a pipe"));
+        (Running { child, stdout, stderr }, input)
     }
 
     /// Rows of an SQLite query in the folder's database, every column as text (`NULL` for null).
@@ -134,21 +155,45 @@ fn text(row: &sqlx::sqlite::SqliteRow, column: usize) -> String {
     String::from_utf8_lossy(&row.try_get::<Vec<u8>, _>(column).expect("SQLite has no other type")).into_owned()
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut all = Vec::new();
-        // A pipe whose process was killed just ends.
-        let _ = from.read_to_end(&mut all);
-        String::from_utf8_lossy(&all).into_owned()
-    })
+/// What comes out of a pipe, while it comes.
+#[derive(Debug)]
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Collected {
+    fn from(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&bytes);
+        let thread = std::thread::spawn(move || {
+            let mut piece = vec![0; 64 << 10];
+            // A pipe whose process was killed just ends.
+            while let Ok(count @ 1..) = pipe.read(&mut piece) {
+                kept.lock().expect("nobody panics while it is held").extend_from_slice(&piece[..count]);
+            }
+        });
+        Self { bytes, thread: Some(thread) }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().expect("nobody panics while it is held")).into_owned()
+    }
+
+    fn whole(&mut self) -> String {
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("reading a pipe does not panic");
+        }
+        self.so_far()
+    }
 }
 
 /// A running binary. Dropping it kills it.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Collected,
+    stderr: Collected,
 }
 
 impl Running {
@@ -164,8 +209,7 @@ impl Running {
             }
             if Instant::now() > deadline {
                 let _ = self.child.kill();
-                let stderr = self.stderr.take().map(|text| text.join().unwrap_or_default());
-                panic!("the binary did not end within {patience:?}; it said:\n{}", stderr.unwrap_or_default());
+                panic!("the binary did not end within {patience:?}; it said:\n{}", self.stderr.whole());
             }
             std::thread::sleep(Duration::from_millis(5));
         };
@@ -201,10 +245,26 @@ impl Running {
         self.child.try_wait().expect("the child is ours").is_none()
     }
 
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.stderr.so_far()
+    }
+
+    /// Waits until it logs this.
+    ///
+    /// # Panics
+    /// When it does not in time, or ends before, with its log.
+    pub fn wait_for_log(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            let runs = self.is_running() && Instant::now() < deadline;
+            assert!(runs || self.log().contains(text), "not logged: {text}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn output(&mut self, status: ExitStatus) -> Ran {
-        let text =
-            |text: Option<JoinHandle<String>>| text.map(|text| text.join().unwrap_or_default()).unwrap_or_default();
-        Ran { code: status.code(), stdout: text(self.stdout.take()), stderr: text(self.stderr.take()) }
+        Ran { code: status.code(), stdout: self.stdout.whole(), stderr: self.stderr.whole() }
     }
 }
 

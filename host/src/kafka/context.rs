@@ -83,9 +83,13 @@ impl Context {
         }
     }
 
-    /// Forgets that `kind` was noticed, so that the next one is told at once.
-    pub(super) fn settled(&self, kind: NoticeKind) {
-        self.noticed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&kind);
+    /// Forgets the troubles of brokers and topics that were noticed, so that the next one is told at once; whether there
+    /// were any.
+    pub(super) fn settle(&self) -> bool {
+        let mut noticed = self.noticed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = noticed.len();
+        noticed.retain(|kind, _| matches!(kind, NoticeKind::TopicReplaced | NoticeKind::Other));
+        noticed.len() < before
     }
 
     fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: Vec<TopicPartition>) {

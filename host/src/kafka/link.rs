@@ -61,7 +61,7 @@ impl Link {
     }
 
     pub(super) fn name(&self) -> TopicPartition {
-        TopicPartition { topic: self.partition.topic.clone(), partition: self.partition.partition }
+        TopicPartition::of(&self.partition)
     }
 
     /// The reader's next offset: everything before it was handed out.

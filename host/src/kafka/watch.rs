@@ -1,19 +1,18 @@
-//! Looks once a second whether the topics that are read are still the same ones, and whether brokers answer at all.
+//! Looks once a second whether the topics of the source are there and still the same ones, and whether brokers answer at all.
 //!
 //! librdkafka goes on at the old offset when a topic is deleted and made anew, so the topic's id is compared here. Between
 //! two looks a new topic that already has more records than the old one can be read under the old one's name for up to
 //! [`LOOK_EVERY`]; a new topic that is shorter ends the reader at once (offset out of range).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 
 use super::context::Context;
 use super::link::Ended;
 use super::native::{self, TopicProblem, TopicState};
-use super::{NoticeKind, TopicPartition};
+use super::{Notice, NoticeKind, TopicPartition};
 
 /// The time between two looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,10 +24,11 @@ const ANSWER: Duration = Duration::from_secs(5);
 const MISSED_MAX: u32 = 5;
 
 /// What earlier looks saw.
-#[derive(Default)]
 pub(super) struct Watch {
+    /// By topic: looks in a row that missed it.
     missed: HashMap<String, u32>,
-    away: bool,
+    /// Whether something was told that is not mended yet.
+    is_troubled: bool,
 }
 
 /// What a look found out.
@@ -36,61 +36,82 @@ pub(super) struct Look {
     states: Result<Vec<TopicState>, String>,
 }
 
-/// Asks the brokers; blocks for some seconds at most. `None`: nothing is read.
-pub(super) fn look(consumer: &BaseConsumer<Context>) -> Option<Look> {
-    let mut names: Vec<String> =
-        consumer.context().partitions().begun.values().map(|link| link.partition.topic.clone()).collect();
-    names.sort_unstable();
-    names.dedup();
-    (!names.is_empty()).then(|| Look { states: native::describe_topics(consumer, &names, ANSWER) })
+/// What a look comes to.
+#[derive(Default)]
+pub(super) struct Judgement {
+    /// Partitions of topics made anew, to be assigned again.
+    pub(super) replaced: Vec<TopicPartition>,
+    /// How the source is; `None`: well as before, or not to be told yet.
+    pub(super) notice: Option<Notice>,
+}
+
+/// Asks the brokers; blocks for some seconds at most.
+pub(super) fn look(consumer: &BaseConsumer<Context>, topics: &[String]) -> Look {
+    Look { states: native::describe_topics(consumer, topics, ANSWER) }
 }
 
 impl Watch {
-    /// Ends the readers of topics that are gone or replaced. Returns the partitions to be assigned anew.
-    pub(super) fn judge(&mut self, consumer: &Arc<BaseConsumer<Context>>, look: Look) -> Vec<TopicPartition> {
-        let context = consumer.context();
+    /// `is_troubled`: something is not well from the start, and was told.
+    pub(super) fn new(is_troubled: bool) -> Self {
+        Self { missed: HashMap::new(), is_troubled }
+    }
+
+    /// Ends the readers of topics that are gone or replaced.
+    pub(super) fn judge(&mut self, context: &Context, look: Look) -> Judgement {
         let states = match look.states {
             Ok(states) => states,
             Err(reason) => {
-                self.away = true;
-                context.notice(
-                    NoticeKind::Away,
-                    format!("the Kafka brokers do not answer ({reason}); trying again until they do"),
-                );
-                return Vec::new();
+                let text = format!("the Kafka brokers do not answer ({reason}); trying again until they do");
+                return Judgement { notice: self.trouble(NoticeKind::Away, text), ..Judgement::default() };
             }
         };
-        if std::mem::take(&mut self.away) {
-            context.settled(NoticeKind::Away);
-            context.settled(NoticeKind::Back);
-            context.notice(NoticeKind::Back, "the Kafka brokers answer again".to_owned());
+        let mut judgement = Judgement::default();
+        let mut all_there = true;
+        for TopicState { name, id } in states {
+            match id {
+                Ok(id) => {
+                    self.missed.remove(&name);
+                    judgement.replaced.extend(replaced(context, &name, &id));
+                }
+                Err(problem) => {
+                    all_there = false;
+                    judgement.notice = self.judge_problem(context, &name, &problem).or(judgement.notice);
+                }
+            }
         }
-        states.into_iter().flat_map(|state| self.judge_topic(context, state)).collect()
+        // The client library tells of troubles by itself, and not of their end.
+        let was_told = all_there && context.settle();
+        if all_there && (std::mem::take(&mut self.is_troubled) || was_told) {
+            let text = "the Kafka brokers answer, and every topic is there".to_owned();
+            judgement.notice = Some(Notice { kind: NoticeKind::Back, text });
+        }
+        judgement
     }
 
-    fn judge_topic(&mut self, context: &Context, TopicState { name, id }: TopicState) -> Vec<TopicPartition> {
-        match id {
-            Ok(id) => {
-                self.missed.remove(&name);
-                replaced(context, &name, &id)
-            }
-            Err(TopicProblem::Absent) => {
-                let missed = self.missed.entry(name.clone()).or_default();
+    fn judge_problem(&mut self, context: &Context, name: &str, problem: &TopicProblem) -> Option<Notice> {
+        match problem {
+            TopicProblem::Absent => {
+                let missed = self.missed.entry(name.to_owned()).or_default();
                 *missed += 1;
                 if *missed == MISSED_MAX {
-                    deleted(context, &name);
+                    end_readers(context, name);
                 }
-                Vec::new()
-            }
-            Err(TopicProblem::NotAllowed) => {
-                context.notice(
-                    NoticeKind::NotAllowed,
-                    format!("not allowed to read the topic `{name}` any more: give this user the Read permission"),
+                let text = format!(
+                    "the topic `{name}` is not there: create it, or take it out of `topics`; it is looked for again"
                 );
-                Vec::new()
+                if *missed >= MISSED_MAX { self.trouble(NoticeKind::TopicAbsent, text) } else { None }
             }
-            Err(TopicProblem::Other(_)) => Vec::new(),
+            TopicProblem::NotAllowed => self.trouble(
+                NoticeKind::NotAllowed,
+                format!("not allowed to read the topic `{name}` any more: give this user the Read permission"),
+            ),
+            TopicProblem::Other(_) => None,
         }
+    }
+
+    fn trouble(&mut self, kind: NoticeKind, text: String) -> Option<Notice> {
+        self.is_troubled = true;
+        Some(Notice { kind, text })
     }
 }
 
@@ -116,14 +137,8 @@ fn replaced(context: &Context, topic: &str, id: &str) -> Vec<TopicPartition> {
     gone
 }
 
-fn deleted(context: &Context, topic: &str) {
-    let held = context.partitions();
-    for (_, link) in held.begun.iter().filter(|(name, _)| name.topic == topic) {
+fn end_readers(context: &Context, topic: &str) {
+    for (_, link) in context.partitions().begun.iter().filter(|(name, _)| name.topic == topic) {
         link.end(Ended::Deleted);
     }
-    drop(held);
-    context.notice(
-        NoticeKind::TopicAbsent,
-        format!("the topic `{topic}` was deleted while it was read: create it again, or take it out of `topics`"),
-    );
 }

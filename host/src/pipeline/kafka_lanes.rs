@@ -30,12 +30,12 @@ struct KafkaReader {
 }
 
 impl Reader for KafkaReader {
-    async fn next(&mut self) -> Result<Option<RawBatch>, Pause> {
+    async fn next(&mut self) -> Result<RawBatch, LaneEnd> {
         match self.reader.next(&self.limits).await {
-            Ok(Read::Batch(batch)) => Ok(Some(batch)),
-            Ok(Read::End) => Ok(None),
-            Err(ReadError::Revoked(_) | ReadError::TopicReplaced(_)) => Ok(None),
-            Err(error) => Err(Pause { reason: error.to_string(), again: true }),
+            Ok(Read::Batch(batch)) => Ok(batch),
+            Ok(Read::End) => Err(LaneEnd::Finished),
+            Err(ReadError::Revoked(_) | ReadError::TopicReplaced(_)) => Err(LaneEnd::Stopped),
+            Err(error) => Err(LaneEnd::Paused(Pause { reason: error.to_string(), again: true })),
         }
     }
 }
@@ -48,6 +48,7 @@ pub(super) async fn run(
     options: RunOptions,
     mut stop: watch::Receiver<bool>,
 ) -> Result<RunEnd, SetupError> {
+    built.status.health.begins("source", "no Kafka broker has answered yet; look at the log for the reason");
     let source = tokio::select! {
         source = KafkaSource::connect(kafka) => source.map_err(|error| SetupError::Wrong(error.to_string()))?,
         _ = stop.wait_for(|stop| *stop) => return Err(SetupError::Interrupted),
@@ -163,20 +164,26 @@ impl Lanes<'_> {
     async fn begin_waiting(&mut self) {
         let now = Instant::now();
         let due: Vec<_> = self.waiting.iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect();
-        if due.is_empty() {
-            return;
+        // One topic after the other: one that is gone does not hold the others up.
+        for topic in due.chunk_by(|a, b| a.topic == b.topic) {
+            self.begin_topic(topic).await;
         }
-        let begun = self.begin(&due).await;
-        for name in &due {
-            match &begun {
-                Ok(()) => {
-                    self.waiting.remove(name);
-                }
-                Err(reason) => {
-                    self.waiting.insert(name.clone(), Instant::now() + PAUSE);
-                    self.built.status.health.red(&part(name), reason.clone());
-                }
+    }
+
+    async fn begin_topic(&mut self, names: &[TopicPartition]) {
+        let Err(reason) = self.begin(names).await else {
+            for name in names {
+                self.waiting.remove(name);
             }
+            return;
+        };
+        for name in names {
+            self.waiting.insert(name.clone(), Instant::now() + PAUSE);
+            self.built.status.health.red(&part(name), reason.clone());
+        }
+        // The group waits until an assignment is answered.
+        if let Err(error) = self.source.begin(Vec::new()).await {
+            tracing::warn!("{error}");
         }
     }
 
@@ -185,22 +192,30 @@ impl Lanes<'_> {
         let partitions = self.source.identify(names).await.map_err(kafka_error)?;
         let mut begins = Vec::with_capacity(partitions.len());
         let mut leases = Vec::with_capacity(partitions.len());
-        for partition in &partitions {
+        let mut well = Vec::with_capacity(partitions.len());
+        for (name, partition) in names.iter().zip(&partitions) {
             let start = self.start_offset(partition).await?;
             let lease = self.built.sinks.acquire(partition, start).await.map_err(|error| error.to_string())?;
             let offset = self.built.sinks.position(&lease).unwrap_or(start);
-            let until = match self.options.until_end {
+            let was_red = self.built.status.health.is_red(&part(name));
+            let end = match self.options.until_end || was_red {
                 true => Some(self.source.end_offset(partition).await.map_err(kafka_error)?),
                 false => None,
             };
+            let until = end.filter(|_| self.options.until_end);
             // Dead letters keep the original headers, so they are always read.
             begins.push(Begin { partition: Arc::clone(partition), offset, until, headers: true });
             leases.push(lease);
+            // What could not go on has to show that it can, unless there is nothing to read.
+            well.push(!was_red || end == Some(offset));
         }
         let offsets: Vec<i64> = begins.iter().map(|begin| begin.offset).collect();
         let readers = self.source.begin(begins).await.map_err(kafka_error)?;
-        for (((name, reader), leases), offset) in names.iter().zip(readers).zip(leases).zip(offsets) {
+        for ((((name, reader), leases), offset), well) in names.iter().zip(readers).zip(leases).zip(offsets).zip(well) {
             self.start_lane(name, reader, leases, offset);
+            if well {
+                self.built.status.health.green(&part(name));
+            }
         }
         Ok(())
     }
@@ -237,12 +252,12 @@ impl Lanes<'_> {
         let partition = Arc::clone(reader.partition());
         let status = &self.built.status;
         status.committed(&partition, offset);
-        status.health.green(&part(name));
         let committed = {
-            let (status, partition) = (Arc::clone(status), Arc::clone(&partition));
+            let (status, partition, part) = (Arc::clone(status), Arc::clone(&partition), part(name));
             let committer = self.source.committer();
             Box::new(move |offset| {
                 status.committed(&partition, offset);
+                status.health.green(&part);
                 committer.commit(&partition, offset);
             })
         };

@@ -14,8 +14,12 @@ use crate::sinks::Leases;
 struct LineReader(mpsc::Receiver<Result<RawBatch, LineSourceError>>);
 
 impl Reader for LineReader {
-    async fn next(&mut self) -> Result<Option<RawBatch>, Pause> {
-        self.0.recv().await.transpose().map_err(|error| Pause { reason: error.to_string(), again: false })
+    async fn next(&mut self) -> Result<RawBatch, LaneEnd> {
+        match self.0.recv().await {
+            Some(Ok(batch)) => Ok(batch),
+            Some(Err(error)) => Err(LaneEnd::Paused(Pause { reason: error.to_string(), again: false })),
+            None => Err(LaneEnd::Finished),
+        }
     }
 }
 
