@@ -5,4 +5,5 @@ pub mod events;
 pub mod kafka;
 pub mod kafka_pipeline;
 pub mod pipeline;
+pub mod proxy;
 pub mod services;

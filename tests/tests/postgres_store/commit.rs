@@ -2,10 +2,10 @@
 
 use wasmill::config::ColumnType;
 use wasmill::store::StoreError;
+use wasmill_tests::proxy::{Cut, Proxy};
 
 use crate::database::{Database, in_fresh_database};
 use crate::pipeline::{Pipeline, column, partition, spec, table};
-use crate::proxy::{Cut, Proxy};
 use crate::server::{PASSWORD, Server};
 
 fn events() -> wasmill::config::TableConfig {

@@ -8,7 +8,6 @@ mod commit;
 mod database;
 mod letters;
 mod pipeline;
-mod proxy;
 mod server;
 mod set_up;
 mod values;

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, Notify};
 
 /// Where the next connection is cut that comes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub enum Cut {
     /// Before COMMIT reaches the server.
     BeforeCommit,
     /// After the server has answered COMMIT, before the client sees the answer.
@@ -18,8 +18,10 @@ pub(crate) enum Cut {
     HoldCopy,
 }
 
-pub(crate) struct Proxy {
-    pub(crate) port: u16,
+/// A proxy on a port of its own, while the runtime lives in which it was made.
+pub struct Proxy {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
     state: Arc<State>,
 }
 
@@ -30,7 +32,11 @@ struct State {
 }
 
 impl Proxy {
-    pub(crate) async fn to(server: (String, u16)) -> Self {
+    /// In front of this server.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn to(server: (String, u16)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("a bound address").port();
         let state = Arc::new(State { server, armed: Mutex::new(None), held: Notify::new() });
@@ -44,12 +50,12 @@ impl Proxy {
     }
 
     /// The next connection that comes to this place is cut there; later ones are not.
-    pub(crate) async fn arm(&self, cut: Cut) {
+    pub async fn arm(&self, cut: Cut) {
         *self.state.armed.lock().await = Some(cut);
     }
 
     /// Waits until rows are held back.
-    pub(crate) async fn held(&self) {
+    pub async fn held(&self) {
         self.state.held.notified().await;
     }
 }
