@@ -32,12 +32,33 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// One SQLite database of the pipeline.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // The one writer; held for the length of a transaction.
-    connection: Mutex<SqliteConnection>,
+    // Held for the length of a transaction.
+    writer: Mutex<Writer>,
     pipeline: String,
     is_home: bool,
     tables: Vec<SqliteTable>,
     facts: Facts,
+}
+
+/// The one connection that writes. After an error it is made anew: where the disk is full SQLite ends a transaction by itself, and
+/// the client would go on believing in it.
+#[derive(Debug)]
+struct Writer {
+    options: SqliteConnectOptions,
+    connection: Option<SqliteConnection>,
+}
+
+impl Writer {
+    async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let path = self.options.get_filename();
+                self.options.connect().await.map_err(|error| error::on_open(path, &error))?
+            }
+        };
+        Ok(self.connection.insert(connection))
+    }
 }
 
 impl SqliteStore {
@@ -60,10 +81,9 @@ impl SqliteStore {
             .foreign_keys(false)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
-        let connected = options.connect().await;
-        let mut connection = connected.map_err(|error| error::on_open(path, &error))?;
-        let tables = schema::prepare(&mut connection, sinks).await?;
-        Ok(Self { connection: Mutex::new(connection), pipeline: pipeline.to_owned(), is_home, tables, facts })
+        let mut writer = Writer { options, connection: None };
+        let tables = schema::prepare(writer.connection().await?, sinks).await?;
+        Ok(Self { writer: Mutex::new(writer), pipeline: pipeline.to_owned(), is_home, tables, facts })
     }
 
     /// The tables of its sinks with their columns' types resolved, in the order they were given.
@@ -76,8 +96,8 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn read(&self, partition: &PartitionId) -> Result<Option<i64>, StoreError> {
-        let mut connection = self.connection.lock().await;
-        let row = ledger::read(&mut connection, &self.key(partition)).await?;
+        let mut writer = self.writer.lock().await;
+        let row = ledger::read(writer.connection().await?, &self.key(partition)).await?;
         Ok(row.map(|row| row.next_offset))
     }
 
@@ -86,8 +106,8 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn knows_topic(&self, partition: &PartitionId) -> Result<bool, StoreError> {
-        let mut connection = self.connection.lock().await;
-        ledger::knows_topic(&mut connection, &self.key(partition)).await
+        let mut writer = self.writer.lock().await;
+        ledger::knows_topic(writer.connection().await?, &self.key(partition)).await
     }
 
     /// See [`crate::store::Store::acquire`].
@@ -95,8 +115,8 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn acquire(&self, partition: &Arc<PartitionId>, start: i64) -> Result<Lease, StoreError> {
-        let mut connection = self.connection.lock().await;
-        let row = ledger::acquire(&mut connection, &self.key(partition), start).await?;
+        let mut writer = self.writer.lock().await;
+        let row = ledger::acquire(writer.connection().await?, &self.key(partition), start).await?;
         Ok(Lease { partition: Arc::clone(partition), epoch: row.epoch, next_offset: row.next_offset })
     }
 
@@ -105,8 +125,12 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn commit(&self, lease: &mut Lease, deliveries: &[Delivery]) -> Result<Committed, StoreError> {
-        let mut connection = self.connection.lock().await;
-        commit::commit(self, &mut connection, lease, deliveries).await
+        let mut writer = self.writer.lock().await;
+        let done = commit::commit(self, writer.connection().await?, lease, deliveries).await;
+        if matches!(done, Err(StoreError::Transient(_) | StoreError::Setup(_))) {
+            writer.connection = None;
+        }
+        done
     }
 
     /// See [`crate::store::Store::archive_plugin`].
@@ -123,7 +147,7 @@ impl SqliteStore {
         let sql =
             "INSERT INTO wasmill_plugins (digest, name, version, file) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
         let insert = sqlx::query(sql).bind(digest.to_string()).bind(name).bind(version).bind(file);
-        insert.execute(&mut *self.connection.lock().await).await.map_err(error::classify)?;
+        insert.execute(self.writer.lock().await.connection().await?).await.map_err(error::classify)?;
         Ok(())
     }
 
@@ -132,8 +156,8 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn positions(&self) -> Result<Vec<(PartitionId, i64)>, StoreError> {
-        let mut connection = self.connection.lock().await;
-        ledger::positions(&mut connection, &self.pipeline, self.sink_key()).await
+        let mut writer = self.writer.lock().await;
+        ledger::positions(writer.connection().await?, &self.pipeline, self.sink_key()).await
     }
 
     /// See [`crate::store::Store::set_offset`].
@@ -141,7 +165,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn set_offset(&self, partition: &PartitionId, next_offset: i64) -> Result<(), StoreError> {
-        ledger::set(&mut *self.connection.lock().await, &self.key(partition), next_offset).await
+        ledger::set(self.writer.lock().await.connection().await?, &self.key(partition), next_offset).await
     }
 
     /// See [`crate::store::Store::accept_gap`].
@@ -149,7 +173,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`]; setup when the ledger is not at `first`.
     pub async fn accept_gap(&self, partition: &PartitionId, first: i64, next: i64) -> Result<(), StoreError> {
-        ledger::accept_gap(&mut *self.connection.lock().await, &self.key(partition), first, next).await
+        ledger::accept_gap(self.writer.lock().await.connection().await?, &self.key(partition), first, next).await
     }
 
     /// See [`crate::store::Store::dead_letters_after`].
@@ -157,7 +181,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn dead_letters_after(&self, id: i64, limit: i64) -> Result<Vec<StoredDeadLetter>, StoreError> {
-        dead_letters::after(&mut *self.connection.lock().await, &self.pipeline, id, limit).await
+        dead_letters::after(self.writer.lock().await.connection().await?, &self.pipeline, id, limit).await
     }
 
     /// See [`crate::store::Store::relay_mark`].
@@ -165,7 +189,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn relay_mark(&self, destination: &str) -> Result<i64, StoreError> {
-        dead_letters::mark(&mut *self.connection.lock().await, &self.pipeline, destination).await
+        dead_letters::mark(self.writer.lock().await.connection().await?, &self.pipeline, destination).await
     }
 
     /// See [`crate::store::Store::set_relay_mark`].
@@ -173,7 +197,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn set_relay_mark(&self, destination: &str, id: i64) -> Result<(), StoreError> {
-        dead_letters::set_mark(&mut *self.connection.lock().await, &self.pipeline, destination, id).await
+        dead_letters::set_mark(self.writer.lock().await.connection().await?, &self.pipeline, destination, id).await
     }
 
     fn key<'a>(&'a self, partition: &'a PartitionId) -> ledger::Key<'a> {

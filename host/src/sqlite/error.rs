@@ -8,7 +8,9 @@ use crate::store::StoreError;
 mod code {
     pub(super) const ERROR: i32 = 1;
     pub(super) const READONLY: i32 = 8;
+    pub(super) const IOERR: i32 = 10;
     pub(super) const CORRUPT: i32 = 11;
+    pub(super) const FULL: i32 = 13;
     pub(super) const CANTOPEN: i32 = 14;
     pub(super) const TOOBIG: i32 = 18;
     pub(super) const CONSTRAINT: i32 = 19;
@@ -30,6 +32,10 @@ pub(super) fn classify(error: sqlx::Error) -> StoreError {
     let reason = format!("SQLite: {}", text(&error));
     match primary_code(&error) {
         Some(code::ERROR | code::READONLY | code::CORRUPT | code::CANTOPEN | code::NOTADB) => StoreError::Setup(reason),
+        Some(code::FULL) => StoreError::Transient(format!("{reason}; make room on the disk of the database")),
+        Some(code::IOERR) => StoreError::Transient(format!(
+            "{reason}; look at the disk of the database: its room, its quota, the largest file that is allowed"
+        )),
         _ => StoreError::Transient(reason),
     }
 }
