@@ -1,6 +1,7 @@
 //! `/metrics`: the counts in Prometheus' text format, version 0.0.4. Labels are bounded: plugin, sink, topic and partition as
 //! configured, code from plugins (at most 50 of them, the rest summed).
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use crate::health::PartHealth;
@@ -146,13 +147,17 @@ impl Page {
             Metric::Refused => self.by(name, "sink", report.refused.iter().map(|(k, v)| (k.as_str(), *v as f64))),
             Metric::Retries => self.by(name, "sink", report.sinks.iter().map(|s| (s.name.as_str(), s.retries as f64))),
             Metric::DeadLetters => {
-                let codes = report.rejections.iter().map(|(code, count)| (code.as_str(), *count as f64));
-                self.by(name, "code", codes.clone().take(CODES_MAX))?;
-                let others: f64 = codes.skip(CODES_MAX).map(|(_, count)| count).sum();
-                if others > 0.0 { self.value(name, &[("code", "other")], others) } else { Ok(()) }
+                let mut shown = BTreeMap::new();
+                for (n, (code, count)) in report.rejections.iter().enumerate() {
+                    let code = if n < CODES_MAX { code.as_str() } else { "other" };
+                    *shown.entry(code).or_insert(0.0) += *count as f64;
+                }
+                self.by(name, "code", shown.into_iter())
             }
             Metric::PluginFuel | Metric::PluginSeconds | Metric::PluginEvents | Metric::PluginTraps => {
-                report.plugins.iter().try_for_each(|plugin| {
+                // One file may stand in the directory twice, with another config each.
+                let mut sums = BTreeMap::new();
+                for plugin in &report.plugins {
                     let value = match metric {
                         Metric::PluginFuel => plugin.fuel as f64,
                         Metric::PluginSeconds => plugin.seconds,
@@ -164,8 +169,9 @@ impl Page {
                         ("version", &plugin.version),
                         ("digest", &plugin.digest[..12]),
                     ];
-                    self.value(name, &labels, value)
-                })
+                    *sums.entry(labels).or_insert(0.0) += value;
+                }
+                sums.into_iter().try_for_each(|(labels, value)| self.value(name, &labels, value))
             }
             Metric::Lag => {
                 status.lanes().iter().filter_map(|lane| Some((lane, lane.lag?))).try_for_each(|(lane, lag)| {
@@ -198,5 +204,17 @@ impl Page {
             self.0.write_char('}')?;
         }
         writeln!(self.0, " {value}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_label_is_escaped() {
+        let mut page = Page(String::new());
+        page.value("a", &[("b", "\\ \" \n }"), ("c", "")], 1.0).unwrap();
+        assert_eq!(page.0, "a{b=\"\\\\ \\\" \\n }\",c=\"\"} 1\n");
     }
 }

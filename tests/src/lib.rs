@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod events;
+pub mod exposition;
 pub mod kafka;
 pub mod kafka_pipeline;
 pub mod pipeline;
