@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wasmill_tests::pipeline::{Pipeline, Ran};
+use wasmill_tests::pipeline::{Pipeline, Ran, built};
 
 const YAML: &str = r"
 name: hostile
@@ -13,7 +13,7 @@ sinks:
 ";
 
 /// Deeds that cost their event, with the code of its dead letter.
-const GUILTY: [(&str, &str); 8] = [
+const GUILTY: [(&str, &str); 9] = [
     ("trap", "trap"),
     ("loop", "fuel"),
     ("memory", ""),
@@ -22,13 +22,15 @@ const GUILTY: [(&str, &str); 8] = [
     ("shadow_stack", "trap"),
     ("exit:3", "trap"),
     ("no_actions", "bad_answer"),
+    ("reason:200000", "output_too_large"),
 ];
 
 /// Deeds that a sandbox makes harmless.
 const HARMLESS: [&str; 5] = ["log_flood:1000", "log_huge:100000", "stdout_flood:1000", "stderr_flood:1000", "sleep"];
 
 fn run_with(deeds: &[&str]) -> (Pipeline, Ran) {
-    let pipeline = Pipeline::new(YAML).plugin(10, "adversary", "limits: { fuel_per_event: 2000000 }");
+    let pipeline =
+        Pipeline::new(YAML).plugin(10, "adversary", "limits: { fuel_per_event: 2000000, output_bytes: 100000 }");
     let mut input = String::new();
     for (n, deed) in deeds.iter().enumerate() {
         input += &format!("{{\"id\":\"before {n}\"}}\n{{\"id\":\"{deed}\",\"do\":\"{deed}\"}}\n");
@@ -72,12 +74,30 @@ fn plugin_sees_nothing_of_the_machine() {
 
 #[test]
 fn plugin_that_fails_in_configure_ends_the_start_with_file_digest_and_reason() {
-    for deed in ["trap", "loop", "error", "fields:5000", "path:a..b", "path_length:2000", "name_length:2000"] {
+    for deed in ["trap", "loop", "memory", "error", "fields:5000", "path:a..b", "path_length:2000", "name_length:2000"]
+    {
         let yaml = format!("config: {{ configure: \"{deed}\" }}\nlimits: {{ fuel_configure: 20000000 }}\n");
         let ran = Pipeline::new(YAML).plugin(10, "adversary", &yaml).run(b"{\"id\":\"1\"}\n");
         assert_eq!(ran.code, Some(78), "{deed}: {}", ran.stderr);
-        assert!(ran.stderr.contains("10-adversary.wasm"), "{deed}: {}", ran.stderr);
+        assert!(ran.stderr.contains("10-adversary.wasm\" (digest "), "{deed}: {}", ran.stderr);
     }
+}
+
+/// Files that are no plugins, what stands beside them, and why they are refused.
+fn no_plugins() -> Vec<(Vec<u8>, &'static str, &'static str)> {
+    const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+    // A type section with an empty instance type, and an import section with `a:b/c` of that type.
+    let import = [&COMPONENT[..], b"\x07\x03\x01\x42\x00", b"\x0a\x0a\x01\x00\x05a:b/c\x05\x00"].concat();
+    let adversary = std::fs::read(built("adversary")).expect("the guest is built");
+    vec![
+        (b"not wasm".to_vec(), "{}", "it is no WebAssembly component"),
+        (Vec::new(), "{}", "it is no WebAssembly component"),
+        (b"\0asm\x01\0\0\0".to_vec(), "{}", "it is a core module, not a component"),
+        ([&COMPONENT[..], b"rubbish"].concat(), "{}", "it is no valid component"),
+        (COMPONENT.to_vec(), "{}", "it exports no wasmill plugin"),
+        (import, "{}", "it imports \"a:b/c\", which is not granted to plugins"),
+        (adversary, "limits: { component_bytes: 1000 }", "limits.component_bytes is 1000"),
+    ]
 }
 
 #[test]
@@ -111,13 +131,18 @@ fn file_digest(file: &Path) -> String {
 }
 
 #[test]
-fn file_that_is_no_component_ends_the_start() {
-    for bytes in [&b"not wasm"[..], b"\0asm\x01\0\0\0", b""] {
+fn file_that_is_no_plugin_ends_the_start_with_file_digest_and_reason() {
+    for (bytes, yaml, reason) in no_plugins() {
         let pipeline = Pipeline::new(YAML);
         std::fs::write(pipeline.path("plugins.d/10-bad.wasm"), bytes).expect("a file");
+        std::fs::write(pipeline.path("plugins.d/10-bad.yaml"), yaml).expect("a file");
         let ran = pipeline.run(b"{\"id\":\"1\"}\n");
-        assert_eq!(ran.code, Some(78), "{}", ran.stderr);
-        assert!(ran.stderr.contains("10-bad.wasm"), "{}", ran.stderr);
+        assert_eq!(ran.code, Some(78), "{reason}: {}", ran.stderr);
+        for part in ["10-bad.wasm\" (digest ", reason] {
+            assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+        }
+        let events = "SELECT count(*) FROM sqlite_master WHERE name = 'events'";
+        assert!(!pipeline.path("out.db").exists() || pipeline.count("out.db", events) == 0, "nothing was begun");
     }
 }
 

@@ -47,7 +47,7 @@ pub enum Broken {
     /// A plugin fails on too many events for them to be at fault: nobody is blamed, and the lane pauses.
     #[error(
         "the plugin {} {} (\"{}\", digest {:#}) failed on {guilty} of the last {events} events, so it is taken to be broken and \
-         no event is blamed: it {reason}; replace or remove the plugin, or raise its limits, then resume",
+         no event is blamed: it {reason}; replace or remove the plugin, or raise its limits, then start again",
         plugin.name, plugin.version, file.display(), plugin.digest
     )]
     Plugin {
@@ -64,7 +64,7 @@ pub enum Broken {
     },
     /// A plugin no longer starts, whatever the event.
     #[error(
-        "the plugin {} {} (\"{}\", digest {:#}) does not start: it {reason}; replace or remove the plugin, then resume",
+        "the plugin {} {} (\"{}\", digest {:#}) does not start: it {reason}; replace or remove the plugin, then start again",
         plugin.name, plugin.version, file.display(), plugin.digest
     )]
     Start {
