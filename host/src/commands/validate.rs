@@ -125,13 +125,8 @@ impl Validation {
             let _ = writeln!(text, "{mistake}");
         }
         if let Some(config) = &self.config {
-            let _ = writeln!(
-                text,
-                "pipeline {}: {} → {}",
-                word(config, "name"),
-                keys(config, "source"),
-                keys(config, "sinks")
-            );
+            let sinks: Vec<&str> = self.guarantees.iter().map(|sink| sink.sink.as_str()).collect();
+            let _ = writeln!(text, "pipeline {}: {} → {}", word(config, "name"), source(config), sinks.join(", "));
         }
         if !self.plugins.is_empty() {
             text.push_str("\nplugins\n");
@@ -168,7 +163,7 @@ fn word<'c>(config: &'c Json, key: &str) -> &'c str {
     config[key].as_str().unwrap_or_default()
 }
 
-fn keys(config: &Json, key: &str) -> String {
-    let keys = config[key].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-    keys.filter(|key| *key != "event_time").collect::<Vec<_>>().join(", ")
+fn source(config: &Json) -> String {
+    let keys = config["source"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    keys.filter(|key| *key != "event_time").collect()
 }
