@@ -296,6 +296,31 @@ fn wasmill() -> PathBuf {
     path
 }
 
+/// The codes of dead letters: what stands in backticks in the middle of the table that begins so.
+fn codes_of_the_readme() -> BTreeSet<String> {
+    let readme = read("README.md");
+    let table = readme.split("| event | code | outcome |\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let codes =
+        table.lines().filter_map(|row| row.split('|').nth(2)).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    codes.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_code_of_a_dead_letter_in_the_readme_is_in_the_host_and_in_a_test() {
+    let codes = codes_of_the_readme();
+    assert!(codes.len() > 20, "the table is gone: {codes:?}");
+    let (tests, others): (Vec<Source>, Vec<Source>) =
+        rust_sources().into_iter().partition(|source| source.path.starts_with("tests/tests/"));
+    let host: Vec<Source> =
+        others.into_iter().filter(|source| source.path.starts_with("host/") && source.path.contains("/src/")).collect();
+    let absent = |sources: &[Source]| {
+        let is_absent = |code: &&String| hits(sources, &[format!("\"{code}\"")]).is_empty();
+        codes.iter().filter(is_absent).cloned().collect::<Vec<_>>()
+    };
+    assert_none(&absent(&host), "codes that the host does not know");
+    assert_none(&absent(&tests), "codes that no test of the whole program expects");
+}
+
 #[test]
 fn continuous_integration_runs_the_test_command_of_the_readme() {
     let command = "cargo xtask test";
