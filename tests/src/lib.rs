@@ -1,6 +1,7 @@
 //! What the end-to-end tests and benchmarks share.
 
 pub mod admin;
+pub mod chaos;
 pub mod events;
 pub mod exposition;
 pub mod kafka;

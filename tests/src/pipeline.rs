@@ -224,6 +224,11 @@ impl Running {
 
     /// Ends it at once (SIGKILL).
     pub fn kill(mut self) -> Ran {
+        self.end()
+    }
+
+    /// Ends it at once, unless it has ended, and gives what it said until then; a second call gives nothing.
+    pub fn end(&mut self) -> Ran {
         self.child.kill().expect("the child is ours");
         let status = self.child.wait().expect("the child is ours");
         self.output(status)

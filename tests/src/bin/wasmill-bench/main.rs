@@ -1,4 +1,4 @@
-//! What `cargo xtask bench` runs: every speed claim, each against a control in the same run.
+//! What `cargo xtask bench` runs: every speed claim, each against a control in the same run. And what `cargo xtask soak` runs.
 
 mod boundary;
 mod kafka;
@@ -6,6 +6,7 @@ mod latency;
 mod load;
 mod measure;
 mod project;
+mod soak;
 mod timescale;
 
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ enum Command {
         /// What to measure
         names: Vec<String>,
     },
+    /// Kill, restart and rebalance under load, and then look for each of a million events
+    Soak(soak::SoakArgs),
     /// The control of `kafka_discard`: a bare librdkafka consumer that counts
     #[command(hide = true)]
     Consume { brokers: String, topic: String, events: u64 },
@@ -59,6 +62,7 @@ fn main() -> anyhow::Result<()> {
     }
     match Cli::parse().command {
         Command::Consume { brokers, topic, events } => kafka::consume(&brokers, &topic, events),
+        Command::Soak(args) => soak::soak(&args),
         Command::Bench { json, names } => bench(json, &names),
     }
 }
