@@ -108,7 +108,7 @@ struct Feed {
 impl Feed {
     /// Produces a slice of events, the last one at most `end - 1`, and waits until it is there.
     fn produce_up_to(&mut self, end: u64, progress: &Progress) -> Result<()> {
-        let end = end.min(self.next + SLICE);
+        let end = end.min(self.next.saturating_add(SLICE));
         for index in self.next..end {
             let partition = i32::try_from(index % PARTITIONS)?;
             self.cluster.send(&self.topic, partition, &self.stream.record(index))?;
@@ -120,18 +120,17 @@ impl Feed {
     }
 }
 
-/// Stays ahead of the commits by half of the planned events, until these are there and no fault is to come.
+/// Stays ahead of the commits by half of the planned events, and once these are there by a tenth, until no fault is to come.
 fn produce(mut feed: Feed, events: u64, progress: &Progress) -> Result<()> {
     while !progress.is_given_up() {
         if feed.next >= events && progress.faults_over.load(Ordering::Relaxed) {
             break;
         }
-        if feed.next >= progress.committed() + events / 2 {
-            std::thread::sleep(LOOK);
-            continue;
+        let (ahead, end) = if feed.next < events { (events / 2, events) } else { (events / 10, u64::MAX) };
+        match feed.next < progress.committed() + ahead {
+            true => feed.produce_up_to(end, progress)?,
+            false => std::thread::sleep(LOOK),
         }
-        let end = if feed.next < events { events } else { u64::MAX };
-        feed.produce_up_to(end, progress)?;
     }
     Ok(())
 }

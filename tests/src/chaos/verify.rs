@@ -29,7 +29,7 @@ pub(super) struct Account {
 
 /// Checks that of `total` events each became what it must, once, with its own content.
 pub(super) fn verify(stream: Stream, store: Kind, reader: &mut Reader, total: u64) -> Result<Account> {
-    reader.execute("CREATE INDEX chaos_rows ON events (kafka_partition, kafka_offset)")?;
+    reader.execute("CREATE INDEX IF NOT EXISTS chaos_rows ON events (kafka_partition, kafka_offset)")?;
     let mut check =
         Check { stream, store, seen: vec![0; usize::try_from(total)?], account: Account::default(), wrong: Vec::new() };
     check.ledger(reader, total)?;
@@ -191,3 +191,6 @@ impl Check {
         bail!("{} mistakes:\n  {}", self.wrong.len(), told.join("\n  "))
     }
 }
+
+#[cfg(test)]
+mod tests;
