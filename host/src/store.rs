@@ -18,7 +18,7 @@ pub enum Store {
     /// PostgreSQL or TimescaleDB.
     Postgres(Box<PostgresStore>),
     /// SQLite.
-    Sqlite(SqliteStore),
+    Sqlite(Box<SqliteStore>),
 }
 
 impl Store {

@@ -69,17 +69,11 @@ impl Admin {
     /// When it does not come in time.
     pub fn wait_until_red(&self, part: &str, words: &str) -> String {
         let mut reason = String::new();
-        let mut last = Value::Null;
         eventually(&format!("{part} says {words}"), || {
             let (code, ready) = self.json("/health/ready");
             reason = ready["parts"][part]["reason"].as_str().unwrap_or_default().to_owned();
             let is_red = ready["parts"][part]["state"] == "red" && reason.contains(words);
             assert!(!is_red || (code == 503 && ready["ready"] == false), "{code} {ready}");
-            if ready != last {
-                last = ready;
-                // Shown by the harness when the test fails.
-                println!("{last}");
-            }
             is_red
         });
         reason

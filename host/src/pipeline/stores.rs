@@ -110,7 +110,7 @@ async fn open_one(config: &Config, sinks: &[usize]) -> Result<OpenStore, StoreEr
         }
         SinkKind::Sqlite { path, .. } => {
             let store = SqliteStore::open(path, &config.name, specs, is_home, facts(config)).await?;
-            (Store::Sqlite(store), Vec::new(), 1)
+            (Store::Sqlite(Box::new(store)), Vec::new(), 1)
         }
         SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => unreachable!("only databases are grouped"),
     };
@@ -119,7 +119,13 @@ async fn open_one(config: &Config, sinks: &[usize]) -> Result<OpenStore, StoreEr
 
 async fn open_own_home(config: &Config, path: &Path) -> Result<OpenStore, StoreError> {
     let store = SqliteStore::open(path, &config.name, Vec::new(), true, facts(config)).await?;
-    Ok(OpenStore { store: Store::Sqlite(store), sinks: Vec::new(), is_home: true, writers: 1, tables: Vec::new() })
+    Ok(OpenStore {
+        store: Store::Sqlite(Box::new(store)),
+        sinks: Vec::new(),
+        is_home: true,
+        writers: 1,
+        tables: Vec::new(),
+    })
 }
 
 fn spec(index: usize, sink: &SinkConfig) -> Option<SinkSpec> {

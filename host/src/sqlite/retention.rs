@@ -24,7 +24,7 @@ impl SqliteStore {
             }
             Forget::Commits { days } => query(COMMITS).bind(&self.pipeline).bind(days).bind(limit),
         };
-        let deleted = delete.execute(&mut *self.connection.lock().await).await.map_err(classify)?;
+        let deleted = delete.execute(self.writer.lock().await.connection().await?).await.map_err(classify)?;
         Ok(deleted.rows_affected())
     }
 }
