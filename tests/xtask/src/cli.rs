@@ -41,7 +41,8 @@ pub enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Start services and run what takes long: kills under load, large property tests
+    /// Start services and kill, restart and rebalance under load; then look for each of a million events
+    #[command(after_help = "Example: cargo xtask soak --seed 7 --events 200000 timescale sqlite")]
     Soak {
         /// Passed on to `wasmill-bench soak`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
