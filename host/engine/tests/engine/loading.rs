@@ -84,10 +84,10 @@ fn file_size_is_limited_at_the_limit_and_one_above() {
 }
 
 #[test]
-fn configure_may_refuse_with_a_sentence_on_one_line() {
+fn configure_may_refuse_with_lines_of_which_the_further_ones_are_indented() {
     let Some(bytes) = rogue() else { return };
     let error = load(&bytes, json!({ "configure": "refuse" }), Limits::default()).unwrap_err();
-    assert_eq!(error.reason, Reason::Configure("the\u{fffd}setting \"x\" is missing".into()));
+    assert_eq!(error.reason, Reason::Configure("the\n  setting \"x\" is missing".into()));
     let unknown = load(&bytes, json!({ "colour": 1 }), Limits::default()).unwrap_err();
     assert!(unknown.to_string().contains("colour"), "{unknown}");
 }
