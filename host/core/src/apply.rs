@@ -3,16 +3,11 @@
 //! Of two fields of which one is inside the other, an event keeps one: a value written over a parent replaces what was
 //! written below it, and a field written below a written object becomes part of that object's value.
 
-use std::borrow::Cow;
+mod nested;
 
-use crate::fault::Fault;
-use crate::row::{Place, Row, TEXT_BYTES_MAX, TextArena};
-use crate::scan::{DEPTH_MAX, Scanner};
-use crate::splice::splice;
-use crate::trie::Trie;
 use crate::writes::Writes;
-use crate::written::{self, Cell, Value, WRITTEN_BYTES_MAX};
-use crate::{Batch, FieldKind, JsonType, Path, Rejection, SlotState, Span, Stage, State, Written, WrittenRows};
+use crate::written::{self, Cell, WRITTEN_BYTES_MAX, WrittenColumn};
+use crate::{Batch, FieldKind, JsonType, Path, Rejection, SlotState, State, Written, WrittenRows};
 
 impl Batch {
     /// Takes over what an enricher wrote for `events` (indices, rising): later readers of the paths see the new values, in
@@ -37,175 +32,121 @@ impl Batch {
         let projection = self.projection.clone();
         let writes = projection.writes();
         let targets = declared(writes, fields)?;
-        let cells = written::check(fields, events.len(), rows, self.text.len())?;
+        let mut columns = written::check(fields, events, self.raw.len(), rows, self.text.len())?;
         self.text.extend_from_slice(&rows.text);
-        let mut rejections = Vec::new();
+
+        let others = self.not_by_column(writes, events, &targets);
+        let cells = take_rows(&others, &mut columns);
         let mut changed = Vec::new();
-        let mut changes = Vec::new();
-        let mut room = WRITTEN_BYTES_MAX;
-        for (event, row) in events.iter().zip(cells.chunks(fields.len().max(1))) {
-            changes.clear();
-            match self.plan(writes, *event, &targets, row, &mut changes, &mut room) {
-                Ok(()) => {
-                    changed.extend(changes.iter().map(|change| (*event, change.field)));
-                    changes.iter().for_each(|change| self.keep(writes, *event, change));
-                }
-                Err(conflict) => rejections.push(conflict.reject(*event)),
+        if others.len() < events.len() {
+            for (&(field, kind), column) in targets.iter().zip(columns) {
+                self.take_column(writes, field, kind, events, column, &mut changed);
             }
         }
-        self.overlay(writes, &changed, &mut rejections);
+        let mut rejections = Vec::new();
+        let mut changes = Vec::new();
+        let mut room = WRITTEN_BYTES_MAX;
+        for (&event, cells) in others.iter().zip(cells.chunks(targets.len().max(1))) {
+            match self.take_event(writes, event, &targets, cells, &mut changes, &mut room) {
+                Ok(()) => changed.extend(changes.iter().map(|change| (event, change.field))),
+                Err(conflict) => rejections.push(conflict),
+            }
+        }
+        self.overlay_fields(writes, &changed, &mut rejections);
+        self.overlay_parents(writes, events, &mut rejections);
         rejections.sort_by_key(|rejection| rejection.event);
         rejections.dedup_by_key(|rejection| rejection.event);
         Ok(rejections)
     }
 
-    /// What an event's written cells change, in order, or the first parent in their way. `room` is how many bytes of
-    /// objects may still be made by putting fields into written ones.
-    fn plan(
+    /// The events whose cells cannot be taken column by column: all, where one written field lies inside of another; else those
+    /// whose payload has something else where it should have an object.
+    fn not_by_column(&self, writes: &Writes, events: &[u32], targets: &[(usize, FieldKind)]) -> Vec<u32> {
+        let parents_of = |&(field, _): &(usize, FieldKind)| writes.fields[field].parents();
+        let is_apart = |target: &(usize, FieldKind)| {
+            writes.fields[target.0].below.is_empty()
+                && parents_of(target).iter().all(|&node| writes.nodes[node].field.is_none())
+        };
+        if !targets.iter().all(is_apart) {
+            return events.to_vec();
+        }
+        let mut parents: Vec<usize> = targets.iter().flat_map(parents_of).copied().collect();
+        parents.sort_unstable();
+        parents.dedup();
+        if parents.is_empty() {
+            return Vec::new();
+        }
+        let in_the_way = |event: &u32| {
+            let places = self.places_of(*event);
+            parents.iter().any(|node| {
+                let state = places[node - 1].state;
+                state.state() != State::Absent && state.json_type() != JsonType::Object
+            })
+        };
+        events.iter().copied().filter(in_the_way).collect()
+    }
+
+    /// Takes over one field of all events at once. What the columns that read it still have to be told goes to `changed`.
+    fn take_column(
         &mut self,
         writes: &Writes,
-        event: u32,
-        targets: &[(usize, FieldKind)],
-        row: &[Cell],
-        changes: &mut Vec<Change>,
-        room: &mut usize,
-    ) -> Result<(), Conflict> {
-        for (&(field, kind), &cell) in targets.iter().zip(row) {
-            if cell.0.state() == State::Absent {
-                continue;
+        field: usize,
+        kind: FieldKind,
+        events: &[u32],
+        column: WrittenColumn,
+        changed: &mut Vec<(u32, usize)>,
+    ) {
+        let is_written = |event: &&u32| column.states[**event as usize].state() != State::Absent;
+        let reader = writes.fields[field].reader(kind);
+        if let Some(reader) = reader {
+            for &event in events.iter().filter(is_written) {
+                self.set_cell(event, reader, column.cell(event));
             }
-            let change = Change { field, kind, cell };
-            match self.way(writes, event, field, changes)? {
-                Way::Free => {
-                    for &below in &writes.fields[field].below {
-                        changes.push(Change { field: below, kind, cell: (SlotState::ABSENT, 0) });
-                    }
-                    changes.push(change);
-                }
-                Way::Inside { object, outer } => changes.push(self.put_inside(writes, outer, object, change, room)?),
+        } else if writes.fields[field].columns.is_some() {
+            changed.extend(events.iter().filter(is_written).map(|&event| (event, field)));
+        }
+        if self.written_at[field].is_empty() {
+            self.add_written(writes, field, kind, column);
+            return;
+        }
+        let entry = self.written_entry(writes, field, kind);
+        for &event in events.iter().filter(is_written) {
+            for &other in &self.written_at[field] {
+                self.written[other].states[event as usize] = SlotState::ABSENT;
             }
-        }
-        Ok(())
-    }
-
-    /// Whether `field` goes into the payload itself, or into a parent that was written before.
-    fn way(&self, writes: &Writes, event: u32, field: usize, changes: &[Change]) -> Result<Way, Conflict> {
-        let nodes = &writes.fields[field].nodes;
-        for (depth, &node) in nodes[..nodes.len() - 1].iter().enumerate() {
-            let parent = &writes.nodes[node];
-            if let Some(outer) = parent.field
-                && let Some((state, slot)) = self.current(event, outer, changes)
-            {
-                return match state.json_type() {
-                    JsonType::Object => Ok(Way::Inside { object: Span::of_slot(slot), outer }),
-                    other => Err(Conflict::new(&writes.fields[field].path, depth, other)),
-                };
-            }
-            let place = self.places_of(event)[node - 1].state;
-            if place.state() != State::Absent && place.json_type() != JsonType::Object {
-                return Err(Conflict::new(&writes.fields[field].path, depth, place.json_type()));
-            }
-        }
-        Ok(Way::Free)
-    }
-
-    /// What is written at `field` once `changes` are made.
-    fn current(&self, event: u32, field: usize, changes: &[Change]) -> Option<Cell> {
-        let planned = changes.iter().rev().find(|change| change.field == field).map(|change| change.cell);
-        let kept = || self.written_cell(field, event).map(|(_, cell)| cell);
-        planned.or_else(kept).filter(|(state, _)| state.state() != State::Absent)
-    }
-
-    /// The change of the written object `outer` that puts `inner` into it.
-    fn put_inside(
-        &mut self,
-        writes: &Writes,
-        outer: usize,
-        object: Span,
-        inner: Change,
-        room: &mut usize,
-    ) -> Result<Change, Conflict> {
-        let (path, outer_depth) = (&writes.fields[inner.field].path, writes.fields[outer].nodes.len());
-        let object = object.get(&self.text).expect("slots are checked when they are taken over");
-        let value = Value::of(inner.kind, inner.cell, &self.text).expect("only what is written is planned");
-        let mut token = Vec::new();
-        set(object, &path.keys()[outer_depth..], value, &mut token)
-            .map_err(|(depth, found)| Conflict::new(path, outer_depth + depth, found))?;
-        if token.len() > *room || self.text.len() + token.len() > TEXT_BYTES_MAX {
-            return Err(Conflict::full());
-        }
-        *room -= token.len();
-        let span = Span { start: self.text.len() as u32, len: token.len() as u32 };
-        self.text.extend_from_slice(&token);
-        let state = SlotState::new(State::Present, JsonType::Object);
-        Ok(Change { field: outer, kind: FieldKind::Json, cell: (state, span.slot()) })
-    }
-
-    /// Notes one change among the written fields.
-    fn keep(&mut self, writes: &Writes, event: u32, change: &Change) {
-        let &Change { field, kind, cell: (state, slot) } = change;
-        for &other in &self.written_at[field] {
-            self.written[other].states[event as usize] = SlotState::ABSENT;
-        }
-        if state.state() != State::Absent {
-            let index = self.written_index(&writes.fields[field].path, field, kind);
-            let written = &mut self.written[index];
-            written.states[event as usize] = state;
-            written.slots[event as usize] = slot;
+            let (state, slot) = column.cell(event);
+            self.written[entry].states[event as usize] = state;
+            self.written[entry].slots[event as usize] = slot;
         }
     }
 
-    fn written_index(&mut self, path: &Path, field: usize, kind: FieldKind) -> usize {
+    /// The entry in `written` of a field that is written in this kind, made if it is not there.
+    fn written_entry(&mut self, writes: &Writes, field: usize, kind: FieldKind) -> usize {
         let known = self.written_at[field].iter().copied().find(|&index| self.written[index].kind == kind);
         known.unwrap_or_else(|| {
-            let (slots, states) = (vec![0; self.raw.len()], vec![SlotState::ABSENT; self.raw.len()]);
-            self.written.push(Written { path: path.clone(), kind, slots, states });
-            self.written_at[field].push(self.written.len() - 1);
-            self.written.len() - 1
+            let column = WrittenColumn::absent(self.raw.len());
+            self.add_written(writes, field, kind, column)
         })
     }
-}
 
-struct Change {
-    field: usize,
-    kind: FieldKind,
-    cell: Cell,
-}
-
-enum Way {
-    Free,
-    Inside { object: Span, outer: usize },
-}
-
-/// Why a field cannot be written into an event.
-struct Conflict {
-    code: &'static str,
-    reason: String,
-}
-
-impl Conflict {
-    fn new(path: &Path, depth: usize, found: JsonType) -> Self {
-        let parent = path.ancestors().nth(depth).expect("only parents are in the way");
-        let found = match found {
-            JsonType::Null => "null",
-            JsonType::Boolean => "a boolean",
-            JsonType::Integer | JsonType::Float => "a number",
-            JsonType::String => "a string",
-            JsonType::Array => "an array",
-            JsonType::Object => "an object",
-        };
-        let reason = format!("the field {path} cannot be written, since {parent} is {found} and no object");
-        Self { code: "enrich_conflict", reason }
+    fn add_written(&mut self, writes: &Writes, field: usize, kind: FieldKind, column: WrittenColumn) -> usize {
+        let WrittenColumn { slots, states } = column;
+        self.written.push(Written { path: writes.fields[field].path.clone(), kind, slots, states });
+        self.written_at[field].push(self.written.len() - 1);
+        self.written.len() - 1
     }
+}
 
-    fn full() -> Self {
-        Self { code: "too_large", reason: Fault::TooMuchText.to_string() }
+/// Takes the cells of `events` out of the columns, row by row.
+fn take_rows(events: &[u32], columns: &mut [WrittenColumn]) -> Vec<Cell> {
+    let mut cells = Vec::with_capacity(events.len() * columns.len());
+    for &event in events {
+        for column in &mut *columns {
+            cells.push(column.cell(event));
+            column.states[event as usize] = SlotState::ABSENT;
+        }
     }
-
-    fn reject(self, event: u32) -> Rejection {
-        let code = Cow::Borrowed(self.code);
-        Rejection { event, stage: Stage::Enrich, plugin: None, sink: None, code, reason: self.reason }
-    }
+    cells
 }
 
 /// The fields' indices in `writes`, and their kinds.
@@ -215,22 +156,4 @@ fn declared(writes: &Writes, fields: &[(Path, FieldKind)]) -> Result<Vec<(usize,
         None => Err(format!("the field {path} was not declared as written when the projection was built")),
     };
     fields.iter().map(find).collect()
-}
-
-/// Appends `object` with `value` at `keys`. The error is the depth and type of a parent that is no object.
-fn set(object: &[u8], keys: &[String], value: Value<'_>, out: &mut Vec<u8>) -> Result<(), (usize, JsonType)> {
-    let writes = Writes::new(&[Path::of_keys(keys)], &[]);
-    let mut trie = Trie::new();
-    writes.add_places(&mut trie);
-    let mut places = vec![Place::ABSENT; writes.places()];
-    let mut text = TextArena::with_room(0);
-    let mut row = Row { slots: &mut [], states: &mut [], places: &mut places, time_ns: None, text: &mut text };
-    Scanner::new(&trie).value(object, DEPTH_MAX, &mut row).expect("written tokens are checked");
-    for (depth, place) in places[..keys.len() - 1].iter().enumerate() {
-        if place.state.state() != State::Absent && place.state.json_type() != JsonType::Object {
-            return Err((depth, place.state.json_type()));
-        }
-    }
-    splice(object, &writes, &places, &|_| Some(value), out);
-    Ok(())
 }

@@ -6,6 +6,10 @@ use crate::row::Place;
 use crate::written::Cell;
 use crate::{FieldKind, Path, Projection, RawBatch, SlotState, Span, State};
 
+/// The slot of a cell that holds nothing. Not zero: memory that must be zero is taken from the system page by page, which costs
+/// more than filling it.
+pub(crate) const UNSET: u64 = u64::MAX;
+
 /// Events of one partition with their projected fields. Event e's column c is cell e * columns + c of `slots` and
 /// `states`; an event keeps its index (of [`RawBatch::records`]) when others leave.
 #[derive(Clone, Debug)]

@@ -5,22 +5,22 @@ use std::mem;
 use crate::fault::Fault;
 use crate::row::{Row, TextArena};
 use crate::scan::{DEPTH_MAX, Scanner};
-use crate::trie::{ROOT, Target, Trie};
+use crate::trie::{ROOT, Trie};
 use crate::writes::Writes;
 use crate::written::{Cell, Value};
-use crate::{Batch, FieldKind, Rejection, Stage};
+use crate::{Batch, Rejection, Stage};
 
 impl Batch {
-    /// Renews the columns that read what was `changed` (event and field), event by event.
-    pub(crate) fn overlay(&mut self, writes: &Writes, changed: &[(u32, usize)], rejections: &mut Vec<Rejection>) {
-        self.overlay_fields(writes, changed, rejections);
-        if let Some(parents) = &writes.parents {
-            self.overlay_parents(parents, changed, rejections);
+    /// Renews the columns at the written paths and below that read what was `changed` (event and field).
+    pub(crate) fn overlay_fields(
+        &mut self,
+        writes: &Writes,
+        changed: &[(u32, usize)],
+        rejections: &mut Vec<Rejection>,
+    ) {
+        if changed.is_empty() {
+            return;
         }
-    }
-
-    /// The columns at the written paths and below.
-    fn overlay_fields(&mut self, writes: &Writes, changed: &[(u32, usize)], rejections: &mut Vec<Rejection>) {
         let mut scanners: Vec<Option<Scanner<'_>>> = writes.fields.iter().map(|_| None).collect();
         let mut arena = TextArena::after(mem::take(&mut self.text));
         let mut token = Vec::new();
@@ -31,7 +31,7 @@ impl Batch {
             let Some(trie) = &writes.fields[field].columns else {
                 continue;
             };
-            if let Some(column) = same_kind_column(trie, kind) {
+            if let Some(column) = writes.fields[field].reader(kind) {
                 self.set_cell(event, column, cell);
                 continue;
             }
@@ -45,11 +45,11 @@ impl Batch {
         self.text = arena.into_bytes();
     }
 
-    /// The columns above the written paths: read again from the payloads as they are now.
-    fn overlay_parents(&mut self, parents: &Trie, changed: &[(u32, usize)], rejections: &mut Vec<Rejection>) {
+    /// Renews the columns above the written paths: read again from the payloads of `events` as they are now.
+    pub(crate) fn overlay_parents(&mut self, writes: &Writes, events: &[u32], rejections: &mut Vec<Rejection>) {
+        let Some(parents) = &writes.parents else { return };
+        let events: Vec<u32> = events.iter().copied().filter(|&event| self.is_written(event)).collect();
         let mut scanner = Scanner::new(parents);
-        let mut events: Vec<u32> = changed.iter().map(|(event, _)| *event).collect();
-        events.dedup();
         let mut payloads = Vec::new();
         let mut ends = Vec::with_capacity(events.len());
         for &event in &events {
@@ -67,7 +67,7 @@ impl Batch {
         self.text = arena.into_bytes();
     }
 
-    fn set_cell(&mut self, event: u32, column: usize, (state, slot): Cell) {
+    pub(crate) fn set_cell(&mut self, event: u32, column: usize, (state, slot): Cell) {
         let at = event as usize * self.columns() + column;
         self.states[at] = state;
         self.slots[at] = slot;
@@ -95,14 +95,6 @@ impl Batch {
             row.text.truncate(text_before);
         }
         scanned
-    }
-}
-
-/// The column, if the trie has but one and it takes the written value as it is.
-fn same_kind_column(trie: &Trie, written: FieldKind) -> Option<usize> {
-    match (trie.node(ROOT).targets.as_slice(), trie.node(ROOT).below.as_slice()) {
-        ([Target::Cell { kind, column }], []) if *kind == written => Some(*column as usize),
-        _ => None,
     }
 }
 

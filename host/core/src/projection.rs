@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::batch::UNSET;
 use crate::fault::Fault;
 use crate::row::{Place, Row, TextArena};
 use crate::scan::Scanner;
@@ -132,20 +133,25 @@ impl Projection {
     /// rounded correctly; one beyond the floats' range is of another type in a float column.
     pub fn extract(self: &Arc<Self>, raw: RawBatch) -> (Batch, Vec<Rejection>) {
         let (columns, places) = (self.columns.len(), self.writes.places());
-        let mut slots = vec![0; raw.len() * columns];
-        let mut states = vec![SlotState::ABSENT; raw.len() * columns];
-        let mut place_rows = vec![Place::ABSENT; raw.len() * places];
+        // Cleared row by row: a row is then at hand when it is filled.
+        let mut slots = Vec::with_capacity(raw.len() * columns);
+        let mut states = Vec::with_capacity(raw.len() * columns);
+        let mut place_rows = Vec::with_capacity(raw.len() * places);
         let mut text = TextArena::with_room(raw.bytes() / 2);
         let mut times = Vec::with_capacity(raw.len());
         let mut live = Vec::with_capacity(raw.len());
         let mut rejections = Vec::new();
         let mut scanner = Scanner::new(&self.trie);
         for (event, record) in raw.records().iter().enumerate() {
-            let (cells, text_before) = (event * columns..(event + 1) * columns, text.len());
+            let text_before = text.len();
+            let (first, first_place) = (slots.len(), place_rows.len());
+            slots.resize(first + columns, UNSET);
+            states.resize(first + columns, SlotState::ABSENT);
+            place_rows.resize(first_place + places, Place::ABSENT);
             let mut row = Row {
-                slots: &mut slots[cells.clone()],
-                states: &mut states[cells],
-                places: &mut place_rows[event * places..(event + 1) * places],
+                slots: &mut slots[first..],
+                states: &mut states[first..],
+                places: &mut place_rows[first_place..],
                 time_ns: None,
                 text: &mut text,
             };

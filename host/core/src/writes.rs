@@ -1,8 +1,8 @@
 //! The paths that enrichers may write, as a tree, and what of a row each of them touches.
 
 use crate::projection::cells;
-use crate::trie::{Target, Trie};
-use crate::{Column, Path};
+use crate::trie::{ROOT, Target, Trie};
+use crate::{Column, FieldKind, Path};
 
 /// The root of the tree: the payload.
 pub(crate) const PAYLOAD: usize = 0;
@@ -28,6 +28,22 @@ pub(crate) struct WriteField {
     pub(crate) below: Vec<usize>,
     /// The columns at the path and below; the trie's root is the written value. `None`: nobody reads them.
     pub(crate) columns: Option<Trie>,
+}
+
+impl WriteField {
+    /// The nodes of its parents, outermost first.
+    pub(crate) fn parents(&self) -> &[usize] {
+        &self.nodes[..self.nodes.len() - 1]
+    }
+
+    /// The one column that reads the field, if it takes a value written in this kind as it is.
+    pub(crate) fn reader(&self, written: FieldKind) -> Option<usize> {
+        let root = self.columns.as_ref()?.node(ROOT);
+        match (root.targets.as_slice(), root.below.as_slice()) {
+            ([Target::Cell { kind, column }], []) if *kind == written => Some(*column as usize),
+            _ => None,
+        }
+    }
 }
 
 /// A key on the way to a written path.

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use crate::batch::UNSET;
 use crate::row::{Place, Row, TextArena};
 use crate::scan::{DEPTH_MAX, Scanner};
 use crate::string;
@@ -56,17 +57,38 @@ impl<'t> Value<'t> {
     }
 }
 
-/// Checks an answer and makes cells of it, row by row; ranges are moved on by `text_before` bytes.
+/// One written field, checked; absent where an event is left as it is.
+pub(crate) struct WrittenColumn {
+    /// By event index.
+    pub(crate) slots: Vec<u64>,
+    /// By event index.
+    pub(crate) states: Vec<SlotState>,
+}
+
+impl WrittenColumn {
+    /// Of a batch of `events` events, all left as they are.
+    pub(crate) fn absent(events: usize) -> Self {
+        Self { slots: vec![UNSET; events], states: vec![SlotState::ABSENT; events] }
+    }
+
+    pub(crate) fn cell(&self, event: u32) -> Cell {
+        (self.states[event as usize], self.slots[event as usize])
+    }
+}
+
+/// Checks an answer about `events` and makes columns of it, for a batch of `batch_events` events; ranges are moved on by
+/// `text_before` bytes.
 ///
 /// # Errors
 /// The sentences of [`crate::Batch::apply`].
 pub(crate) fn check(
     fields: &[(Path, FieldKind)],
-    events: usize,
+    events: &[u32],
+    batch_events: usize,
     rows: &WrittenRows,
     text_before: usize,
-) -> Result<Vec<Cell>, String> {
-    check_shape(fields, events, rows, text_before)?;
+) -> Result<Vec<WrittenColumn>, String> {
+    check_shape(fields, events.len(), rows, text_before)?;
     let json = json_trie();
     let mut checker = Checker {
         text: &rows.text,
@@ -74,24 +96,29 @@ pub(crate) fn check(
         text_before: text_before as u64,
         bytes: 0,
         scanner: Scanner::new(&json),
-        known_json: vec![None; fields.len()],
+        known_json: None,
     };
-    let mut cells = Vec::with_capacity(rows.slots.len());
-    for (index, &slot) in rows.slots.iter().enumerate() {
-        let field = index % fields.len();
-        let (path, kind) = &fields[field];
-        let cell = match bits(&rows.states, index) {
-            0 => Ok((SlotState::ABSENT, 0)),
-            1 => Ok((SlotState::new(State::Null, JsonType::Null), 0)),
-            2 => checker.present(field, path, *kind, slot),
-            _ => Err("has state 3, which only the host may use".to_owned()),
-        };
-        cells
-            .push(cell.map_err(|wrong| format!("the written field {path} of event {} {wrong}", index / fields.len()))?);
-    }
-    Ok(cells)
+    let check = |(field, (path, kind)): (usize, &(Path, FieldKind))| {
+        let mut column = WrittenColumn::absent(batch_events);
+        checker.known_json = None;
+        for (n, &event) in events.iter().enumerate() {
+            let index = n * fields.len() + field;
+            let cell = match bits(&rows.states, index) {
+                0 => continue,
+                1 => Ok((SlotState::new(State::Null, JsonType::Null), 0)),
+                2 => checker.present(path, *kind, rows.slots[index]),
+                _ => Err("has state 3, which only the host may use".to_owned()),
+            };
+            let (state, slot) = cell.map_err(|wrong| format!("the written field {path} of event {n} {wrong}"))?;
+            column.states[event as usize] = state;
+            column.slots[event as usize] = slot;
+        }
+        Ok(column)
+    };
+    fields.iter().enumerate().map(check).collect()
 }
 
+#[inline(always)]
 fn bits(states: &[u64], index: usize) -> u64 {
     states.get(index / 32).map_or(State::Present as u64, |word| word >> (2 * (index % 32)) & 3)
 }
@@ -130,47 +157,49 @@ struct Checker<'r> {
     text_before: u64,
     bytes: usize,
     scanner: Scanner<'r>,
-    /// By field: the token that was checked last, since slots often share one.
-    known_json: Vec<Option<(u64, Cell)>>,
+    /// The token of this field that was checked last, since slots often share one.
+    known_json: Option<(u64, Cell)>,
 }
 
 impl Checker<'_> {
-    fn present(&mut self, field: usize, path: &Path, kind: FieldKind, slot: u64) -> Result<Cell, String> {
+    #[inline(always)]
+    fn present(&mut self, path: &Path, kind: FieldKind, slot: u64) -> Result<Cell, String> {
         let present = |json_type| SlotState::new(State::Present, json_type);
         match kind {
+            FieldKind::Text => {
+                self.utf8_range(slot)?;
+                Ok((present(JsonType::String), self.moved(slot)))
+            }
             FieldKind::Integer => Ok((present(JsonType::Integer), slot)),
             FieldKind::Float if f64::from_bits(slot).is_finite() => Ok((present(JsonType::Float), slot)),
             FieldKind::Float => Err("is not a finite float".to_owned()),
             FieldKind::Boolean if slot <= 1 => Ok((present(JsonType::Boolean), slot)),
             FieldKind::Boolean => Err(format!("is a boolean of {slot}; 0 and 1 are allowed")),
-            FieldKind::Text => {
-                self.utf8_range(slot)?;
-                Ok((present(JsonType::String), self.moved(slot)))
-            }
             FieldKind::Json => {
-                if let Some((known, cell)) = self.known_json[field]
+                if let Some((known, cell)) = self.known_json
                     && known == slot
                 {
                     self.range(slot)?;
                     return Ok(cell);
                 }
                 let cell = self.json(path, slot)?;
-                self.known_json[field] = Some((slot, cell));
+                self.known_json = Some((slot, cell));
                 Ok(cell)
             }
             FieldKind::Raw => Err("is of kind raw, which cannot be written".to_owned()),
         }
     }
 
+    #[inline(always)]
     fn moved(&self, slot: u64) -> u64 {
         slot + (self.text_before << 32)
     }
 
+    #[inline(always)]
     fn range(&mut self, slot: u64) -> Result<&[u8], String> {
         let span = Span::of_slot(slot);
         let Some(range) = span.get(self.text) else {
-            let (start, len) = (span.start, span.len);
-            return Err(format!("is {len} bytes from byte {start} of a text of {} bytes", self.text.len()));
+            return Err(outside(span, self.text));
         };
         self.bytes += range.len();
         if self.bytes > WRITTEN_BYTES_MAX {
@@ -179,6 +208,7 @@ impl Checker<'_> {
         Ok(range)
     }
 
+    #[inline(always)]
     fn utf8_range(&mut self, slot: u64) -> Result<(), String> {
         let utf8 = self.utf8;
         let range = self.range(slot)?;
@@ -206,4 +236,9 @@ impl Checker<'_> {
         }
         Ok((state, self.moved(Span { start: span.start + trimmed.start, len: trimmed.len }.slot())))
     }
+}
+
+#[cold]
+fn outside(Span { start, len }: Span, text: &[u8]) -> String {
+    format!("is {len} bytes from byte {start} of a text of {} bytes", text.len())
 }
