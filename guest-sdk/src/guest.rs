@@ -84,7 +84,12 @@ pub(crate) fn log(level: Level, line: &str) {
     host_log::log(level, line);
 }
 
+/// Memory that a large batch takes, with its answer.
+const BATCH_BYTES: usize = 1 << 20;
+
 fn configure<P: Plugin>(config: &str) -> Result<types::Manifest, String> {
+    // Taken and given back, it belongs to every instance from its beginning; growing a memory is a system call for each.
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(BATCH_BYTES)));
     // A trap carries no text: the message and its place go to the log before it.
     std::panic::set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
     let loaded = Loaded::<P>::configure(config)?;

@@ -33,14 +33,21 @@ pub(crate) struct Gathered {
 const LEND_FACTOR: usize = 3;
 /// Bytes below which it is always lent.
 const LEND_BYTES: usize = 16 << 10;
+/// How much text a plugin reads is guessed from one event of so many.
+const SAMPLE: usize = 16;
 
 impl Gathered {
     /// Gathers the columns of `events`, and gives them as they cross.
     pub(crate) fn gather<'a>(&'a mut self, batch: &'a Batch, events: &[u32], sources: &[Source]) -> abi::Batch<'a> {
-        let read = self.slots_and_states(batch, events, sources);
+        self.slots(batch, events, sources);
+        self.states.clear();
+        if !all_present(batch, events, sources) {
+            self.pack_states(batch, events, sources);
+        }
         self.times.clear();
         self.times.extend(events.iter().map(|event| batch.times[*event as usize]));
-        let lend = batch.text.len() <= LEND_BYTES || batch.text.len() <= read.saturating_mul(LEND_FACTOR);
+        let lend = batch.text.len() <= LEND_BYTES
+            || batch.text.len() <= self.text_read(events.len(), sources).saturating_mul(LEND_FACTOR);
         if !lend {
             self.copy_text(batch, sources);
         }
@@ -54,27 +61,30 @@ impl Gathered {
         }
     }
 
-    /// Fills slots and states, and gives about how many bytes of text the slots name. Goes row by row, as both sides lie in memory.
-    fn slots_and_states(&mut self, batch: &Batch, events: &[u32], sources: &[Source]) -> usize {
+    /// Fills the slots row by row, as both sides lie in memory.
+    fn slots(&mut self, batch: &Batch, events: &[u32], sources: &[Source]) {
         let columns = batch.columns();
-        let (mut others, mut read) = (0u8, 0usize);
         self.slots.clear();
         self.slots.reserve(events.len() * sources.len());
+        let in_order = sources.len() == columns && sources.iter().enumerate().all(|(n, source)| source.column == n);
         for event in events {
             let first = *event as usize * columns;
-            let (cells, states) = (&batch.slots[first..first + columns], &batch.states[first..first + columns]);
-            self.slots.extend(sources.iter().map(|source| {
-                let cell = cells[source.column];
-                others |= states[source.column].bits() ^ State::Present as u8;
-                read += if source.spans { Span::of_slot(cell).len as usize } else { 0 };
-                cell
-            }));
+            let cells = &batch.slots[first..first + columns];
+            if in_order {
+                self.slots.extend_from_slice(cells);
+            } else {
+                self.slots.extend(sources.iter().map(|source| cells[source.column]));
+            }
         }
-        self.states.clear();
-        if others != 0 {
-            self.pack_states(batch, events, sources);
-        }
-        read
+    }
+
+    /// About how many bytes of text the slots name.
+    fn text_read(&self, events: usize, sources: &[Source]) -> usize {
+        let sampled = self.slots.chunks_exact(sources.len().max(1)).step_by(SAMPLE);
+        let cells = sampled.flat_map(|row| row.iter().zip(sources));
+        let read: usize =
+            cells.filter(|(_, source)| source.spans).map(|(slot, _)| Span::of_slot(*slot).len as usize).sum();
+        read * events / events.div_ceil(SAMPLE).max(1)
     }
 
     /// Packs the states where not every slot is present. The slot of what is not present has no meaning, and becomes zero so that it
@@ -106,4 +116,18 @@ impl Gathered {
             }
         }
     }
+}
+
+/// Whether every cell holds a value of its column's kind.
+fn all_present(batch: &Batch, events: &[u32], sources: &[Source]) -> bool {
+    let columns = batch.columns();
+    let mut others = 0;
+    for event in events {
+        let first = *event as usize * columns;
+        let states = &batch.states[first..first + columns];
+        for source in sources {
+            others |= states[source.column].bits() ^ State::Present as u8;
+        }
+    }
+    others == 0
 }
