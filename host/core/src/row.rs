@@ -27,7 +27,8 @@ pub(crate) enum Value {
     Null,
     Boolean(bool),
     Integer(i64),
-    Float,
+    /// With its value where that is known.
+    Float(Option<f64>),
     String {
         /// Whether it holds a backslash.
         escaped: bool,
@@ -40,7 +41,7 @@ impl From<Number> for Value {
     fn from(number: Number) -> Self {
         match number {
             Number::Integer(value) => Self::Integer(value),
-            Number::Float => Self::Float,
+            Number::Float(value) => Self::Float(value),
         }
     }
 }
@@ -51,7 +52,7 @@ impl Value {
             Self::Null => JsonType::Null,
             Self::Boolean(_) => JsonType::Boolean,
             Self::Integer(_) => JsonType::Integer,
-            Self::Float => JsonType::Float,
+            Self::Float(_) => JsonType::Float,
             Self::String { .. } => JsonType::String,
             Self::Array => JsonType::Array,
             Self::Object => JsonType::Object,
@@ -99,6 +100,9 @@ impl Row<'_> {
         match (node.only_cell(), number) {
             (Some((FieldKind::Integer, column)), Number::Integer(value)) => {
                 self.set(column, State::Present, JsonType::Integer, value as u64);
+            }
+            (Some((FieldKind::Float, column)), Number::Float(Some(value))) => {
+                self.set(column, State::Present, JsonType::Float, value.to_bits());
             }
             _ => self.value(node, payload, &Token { start, end, value: Value::from(number) }),
         }
@@ -163,7 +167,8 @@ impl Row<'_> {
             (FieldKind::Float, Value::Integer(value)) => (State::Present, (value as f64).to_bits()),
             (FieldKind::Boolean, Value::Boolean(value)) => (State::Present, u64::from(value)),
             (FieldKind::Json, _) => (State::Present, self.text.push(payload, token.start, token.end)),
-            (FieldKind::Float, Value::Float) => self.float(payload, token),
+            (FieldKind::Float, Value::Float(Some(value))) => (State::Present, value.to_bits()),
+            (FieldKind::Float, Value::Float(None)) => self.float(payload, token),
             (_, Value::String { escaped }) => (State::OtherType, self.string(payload, token, escaped)),
             _ => (State::OtherType, self.text.push(payload, token.start, token.end)),
         }

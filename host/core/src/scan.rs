@@ -7,7 +7,7 @@
 use crate::fault::Fault;
 use crate::keys::{Keys, Place};
 use crate::marks::Marks;
-use crate::number::{self, Number};
+use crate::number;
 use crate::row::{Row, Token, Value};
 use crate::trie::{ROOT, Trie, UNWANTED};
 use crate::{PATH_KEYS_MAX, skip, string};
@@ -215,11 +215,8 @@ impl<'t> Scanner<'t> {
                     }
                 }
                 b'-' | b'0'..=b'9' => {
-                    let number = match number::read_short(payload, start) {
-                        Some((end, value)) => Ok((end, Number::Integer(value))),
-                        None => number::read(payload, start),
-                    };
-                    let Ok((end, number)) = number else {
+                    let short = number::read_short(payload, start);
+                    let Some((end, number)) = short.or_else(|| number::read(payload, start).ok()) else {
                         break;
                     };
                     at = end;
