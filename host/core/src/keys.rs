@@ -1,11 +1,11 @@
 //! Keys of objects, matched by expectation: in most events the same keys come in the same order, so the key that came
-//! after this one last time is compared first, as one block of bytes with its comma, quotes and colon.
+//! after this one last time is compared first, as one block of bytes: all that stands between two values.
 
-use crate::trie::Trie;
+use crate::trie::{Trie, Usual};
 
 /// The most keys remembered per object of the trie; others are looked up each time.
 const KNOWN_KEYS_MAX: usize = 64;
-/// The longest key remembered, in bytes with comma, quotes and colon.
+/// The longest key remembered, in bytes of its token.
 const KNOWN_BYTES_MAX: usize = 64;
 /// So many bytes are compared at once.
 const HEAD_BYTES: usize = 16;
@@ -22,14 +22,18 @@ struct Order {
     first: u16,
 }
 
-/// A key as it stands in a payload, after a comma: quotes, no escape, and the colon at once after them.
+/// A key as it stood in a payload, from the comma or the object's brace before it to where its value began, with the white
+/// space around it and the colon. It holds no escape.
 pub(crate) struct Known {
     head: u128,
     head_mask: u128,
     token: Box<[u8]>,
-    child: u32,
+    /// The node of its values.
+    pub(crate) child: u32,
     /// The index of the key that came after it.
     next: u16,
+    /// What is done with its values.
+    pub(crate) usual: Usual,
 }
 
 /// Where in the order of an object's keys the walk stands.
@@ -50,24 +54,17 @@ impl Place {
 }
 
 impl Place {
-    /// The child whose key, with the comma before it, stands at `at` as expected, and where its value may begin.
+    /// The expected key, if it stands at `at`, and where its value may begin.
     #[inline(always)]
-    pub(crate) fn expected(self, keys: &[Known], payload: &[u8], at: usize) -> Option<(u32, usize)> {
+    pub(crate) fn expected<'k>(self, keys: &'k [Known], payload: &[u8], at: usize) -> Option<(&'k Known, usize)> {
         let known = keys.get(usize::from(self.expected))?;
-        known.stands_at(payload, at).then(|| (known.child, at + known.token.len()))
+        known.stands_at(payload, at).then(|| (known, at + known.token.len()))
     }
 
-    /// Likewise for the first key, whose quote stands at `at`.
+    /// After `known`, the expected key.
     #[inline(always)]
-    pub(crate) fn expected_first(self, keys: &[Known], payload: &[u8], at: usize) -> Option<(u32, usize)> {
-        let known = keys.get(usize::from(self.expected))?;
-        known.begins(&payload[at..]).then(|| (known.child, at + known.token.len() - 1))
-    }
-
-    /// After the expected key.
-    #[inline(always)]
-    pub(crate) fn advanced(self, keys: &[Known]) -> Self {
-        Self { expected: keys[usize::from(self.expected)].next, last: self.expected }
+    pub(crate) fn after(self, known: &Known) -> Self {
+        Self { expected: known.next, last: self.expected }
     }
 }
 
@@ -88,43 +85,35 @@ impl Keys {
         &self.orders[node as usize].known
     }
 
-    /// The child of `node` whose key, a known one, begins at `at`, where its value may begin, and the place after it.
+    /// The child of `node` whose key, a known one, stands at `at`, where its value may begin, and the place after it.
     #[inline]
     pub(crate) fn known(&mut self, node: u32, place: Place, payload: &[u8], at: usize) -> Option<(u32, usize, Place)> {
         let order = &mut self.orders[node as usize];
-        let index = order.search(place.expected, &payload[at..])?;
+        let index = order.search(place.expected, payload, at)?;
         order.link(place.last, index);
         let known = &order.known[usize::from(index)];
-        Some((known.child, at + known.token.len() - 1, Place { expected: known.next, last: index }))
+        Some((known.child, at + known.token.len(), Place { expected: known.next, last: index }))
     }
 
-    /// Remembers a key (`token`: quotes and colon) that leads to `child`; answers the place after it.
-    pub(crate) fn learn(&mut self, node: u32, place: Place, token: &[u8], child: u32) -> Place {
+    /// Remembers a key by its token; it leads to `child`, whose values are for `usual`. Answers the place after it.
+    pub(crate) fn learn(&mut self, node: u32, place: Place, token: &[u8], child: u32, usual: Usual) -> Place {
         let order = &mut self.orders[node as usize];
-        if token.len() + 1 > KNOWN_BYTES_MAX || order.known.len() == KNOWN_KEYS_MAX {
+        if token.len() > KNOWN_BYTES_MAX || order.known.len() == KNOWN_KEYS_MAX {
             return place;
         }
         let index = order.known.len() as u16;
-        order.known.push(Known::new(token, child, index + 1));
+        order.known.push(Known::new(token, child, usual, index + 1));
         order.link(place.last, index);
         Place { expected: index + 1, last: index }
     }
 }
 
 impl Order {
-    /// The key that `rest` begins with, looked for from `expected` on.
-    #[inline]
-    fn search(&self, expected: u16, rest: &[u8]) -> Option<u16> {
-        match self.known.get(usize::from(expected)) {
-            Some(known) if known.begins(rest) => Some(expected),
-            _ => self.search_all(expected, rest),
-        }
-    }
-
+    /// The key that stands at `at`, looked for from `expected` on.
     #[inline(never)]
-    fn search_all(&self, expected: u16, rest: &[u8]) -> Option<u16> {
+    fn search(&self, expected: u16, payload: &[u8], at: usize) -> Option<u16> {
         let (before, after) = self.known.split_at(self.known.len().min(usize::from(expected)));
-        let found = |known: &[Known]| known.iter().position(|known| known.begins(rest));
+        let found = |known: &[Known]| known.iter().position(|known| known.stands_at(payload, at));
         found(after).map(|n| before.len() + n).or_else(|| found(before)).map(|n| n as u16)
     }
 
@@ -138,38 +127,24 @@ impl Order {
 }
 
 impl Known {
-    fn new(token: &[u8], child: u32, next: u16) -> Self {
-        let token: Box<[u8]> = [b",", token].concat().into();
+    fn new(token: &[u8], child: u32, usual: Usual, next: u16) -> Self {
         let length = token.len().min(HEAD_BYTES);
         let mut head = [0; HEAD_BYTES];
         head[..length].copy_from_slice(&token[..length]);
         let head_mask = u128::MAX >> (8 * (HEAD_BYTES - length));
-        Self { head: u128::from_le_bytes(head), head_mask, token, child, next }
+        Self { head: u128::from_le_bytes(head), head_mask, token: token.into(), child, next, usual }
     }
 
-    /// Whether the key stands at `at`, its comma first.
+    /// Whether the key stands at `at`.
     #[inline(always)]
     fn stands_at(&self, payload: &[u8], at: usize) -> bool {
-        match payload.get(at..at + HEAD_BYTES) {
-            Some(bytes) => {
-                let bytes = u128::from_le_bytes(bytes.try_into().expect("sixteen bytes"));
-                (bytes ^ self.head) & self.head_mask == 0
-                    && (self.token.len() <= HEAD_BYTES || payload[at..].starts_with(&self.token))
+        let rest = &payload[at..];
+        match rest.first_chunk() {
+            Some(&head) => {
+                (u128::from_le_bytes(head) ^ self.head) & self.head_mask == 0
+                    && (self.token.len() <= HEAD_BYTES || rest.starts_with(&self.token))
             }
-            None => payload[at..].starts_with(&self.token),
-        }
-    }
-
-    /// Whether `rest` begins with the key, without a comma.
-    #[inline]
-    fn begins(&self, rest: &[u8]) -> bool {
-        match rest.first_chunk::<HEAD_BYTES>() {
-            Some(bytes) => {
-                let (head, mask) = (self.head >> 8, self.head_mask >> 8);
-                (u128::from_le_bytes(*bytes) ^ head) & mask == 0
-                    && (self.token.len() <= HEAD_BYTES || rest.starts_with(&self.token[1..]))
-            }
-            None => rest.starts_with(&self.token[1..]),
+            None => rest.starts_with(&self.token),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Number tokens: their grammar, and the value of those that fit 64 bits.
 
 use crate::fault::Fault;
-use crate::scan::byte;
+use crate::tokens::byte;
 
 /// What a number token is.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -83,29 +83,23 @@ pub(crate) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Takes a string without escapes at `node`: the usual case at once, all others as any value.
+    /// Takes a string without escapes for one text column.
     #[inline(always)]
-    pub(crate) fn plain_string(&mut self, node: &Node, payload: &[u8], start: usize, end: usize) {
-        if let Some((FieldKind::Text, column)) = node.only_cell() {
-            let slot = self.text.push(payload, start + 1, end - 1);
-            self.set(column, State::Present, JsonType::String, slot);
-        } else {
-            self.value(node, payload, &Token { start, end, value: Value::String { escaped: false } });
-        }
+    pub(crate) fn text(&mut self, column: u32, payload: &[u8], start: usize, end: usize) {
+        let slot = self.text.push(payload, start + 1, end - 1);
+        self.set(column, State::Present, JsonType::String, slot);
     }
 
-    /// Takes a number at `node`, likewise.
+    /// Takes an integer for one integer column.
     #[inline(always)]
-    pub(crate) fn number(&mut self, node: &Node, payload: &[u8], start: usize, end: usize, number: Number) {
-        match (node.only_cell(), number) {
-            (Some((FieldKind::Integer, column)), Number::Integer(value)) => {
-                self.set(column, State::Present, JsonType::Integer, value as u64);
-            }
-            (Some((FieldKind::Float, column)), Number::Float(Some(value))) => {
-                self.set(column, State::Present, JsonType::Float, value.to_bits());
-            }
-            _ => self.value(node, payload, &Token { start, end, value: Value::from(number) }),
-        }
+    pub(crate) fn integer(&mut self, column: u32, value: i64) {
+        self.set(column, State::Present, JsonType::Integer, value as u64);
+    }
+
+    /// Takes a float for one float column.
+    #[inline(always)]
+    pub(crate) fn float(&mut self, column: u32, value: f64) {
+        self.set(column, State::Present, JsonType::Float, value.to_bits());
     }
 
     #[inline(always)]
@@ -168,7 +162,7 @@ impl Row<'_> {
             (FieldKind::Boolean, Value::Boolean(value)) => (State::Present, u64::from(value)),
             (FieldKind::Json, _) => (State::Present, self.text.push(payload, token.start, token.end)),
             (FieldKind::Float, Value::Float(Some(value))) => (State::Present, value.to_bits()),
-            (FieldKind::Float, Value::Float(None)) => self.float(payload, token),
+            (FieldKind::Float, Value::Float(None)) => self.long_float(payload, token),
             (_, Value::String { escaped }) => (State::OtherType, self.string(payload, token, escaped)),
             _ => (State::OtherType, self.text.push(payload, token.start, token.end)),
         }
@@ -181,7 +175,7 @@ impl Row<'_> {
     }
 
     #[inline(never)]
-    fn float(&mut self, payload: &[u8], token: &Token) -> (State, u64) {
+    fn long_float(&mut self, payload: &[u8], token: &Token) -> (State, u64) {
         let value = number::float(&payload[token.start..token.end]);
         if value.is_finite() {
             (State::Present, value.to_bits())

@@ -7,9 +7,11 @@
 use crate::fault::Fault;
 use crate::keys::{Keys, Place};
 use crate::marks::Marks;
+use crate::members::Members;
 use crate::number;
 use crate::row::{Row, Token, Value};
-use crate::trie::{ROOT, Trie, UNWANTED};
+use crate::tokens::{byte, check_depth, check_key_begins, colon, literal, skip_space, string_end};
+use crate::trie::{ROOT, Trie, UNWANTED, Usual};
 use crate::{PATH_KEYS_MAX, skip, string};
 
 /// The most objects and arrays inside each other, the payload's own object included.
@@ -122,12 +124,13 @@ impl<'t> Scanner<'t> {
                     if depth > 1 {
                         row.clear(&self.trie.node(target).below);
                     }
-                    let first = skip_space(payload, at + 1);
-                    let within = Within { node: target, depth, depth_max };
-                    (at, frame.place) = self.usual_members(payload, first, true, within, frame.place, row);
-                    if at == first && byte(payload, at) != b'}' {
-                        (target, at, frame.place) = self.member(payload, at, frame.node, frame.place)?;
-                        continue;
+                    (at, frame.place) = self.usual_members(payload, start, depth, depth_max, frame, row);
+                    if at == start {
+                        at = skip_space(payload, at + 1);
+                        if byte(payload, at) != b'}' {
+                            (target, at, frame.place) = self.member(payload, start, frame)?;
+                            continue;
+                        }
                     }
                     // It is closed, and stored, below.
                     target = UNWANTED;
@@ -162,14 +165,12 @@ impl<'t> Scanner<'t> {
                     return if at < payload.len() { Err(Fault::Garbage { at }) } else { Ok(()) };
                 }
                 if byte(payload, at) == b',' {
-                    let within = Within { node: frame.node, depth, depth_max };
-                    (at, frame.place) = self.usual_members(payload, at, false, within, frame.place, row);
+                    (at, frame.place) = self.usual_members(payload, at, depth, depth_max, frame, row);
                 }
                 at = skip_space(payload, at);
                 match byte(payload, at) {
                     b',' => {
-                        at = skip_space(payload, at + 1);
-                        (target, at, frame.place) = self.member(payload, at, frame.node, frame.place)?;
+                        (target, at, frame.place) = self.member(payload, at, frame)?;
                         break;
                     }
                     b'}' => at += 1,
@@ -183,95 +184,43 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Takes the members that follow at `at` (the `first` ones of their object, or others) as long as they are what most are: an
-    /// expected key, and a scalar or something unwanted at once after its colon. Answers where that ends; whatever stands
-    /// there, faults too, is for [`Self::walk`].
-    ///
-    /// This loop is where the time goes, so it does nothing else.
-    #[inline(never)]
+    /// Takes usual members from `at` on; answers where that ends.
+    #[inline(always)]
     fn usual_members(
         &self,
         payload: &[u8],
-        mut at: usize,
-        first: bool,
-        within: Within,
-        mut place: Place,
+        at: usize,
+        depth: usize,
+        depth_max: usize,
+        frame: Frame,
         row: &mut Row<'_>,
     ) -> (usize, Place) {
-        let (marks, trie) = (&self.marks, self.trie);
-        let keys = self.keys.of(within.node);
-        let mut member =
-            if first { place.expected_first(keys, payload, at) } else { place.expected(keys, payload, at) };
-        while let Some((child, start)) = member {
-            match byte(payload, start) {
-                b'"' => {
-                    let close = marks.next(start + 1);
-                    if byte(payload, close) != b'"' {
-                        break;
-                    }
-                    at = close + 1;
-                    if child != UNWANTED {
-                        row.plain_string(trie.node(child), payload, start, at);
-                    }
-                }
-                b'-' | b'0'..=b'9' => {
-                    let short = number::read_short(payload, start);
-                    let Some((end, number)) = short.or_else(|| number::read(payload, start).ok()) else {
-                        break;
-                    };
-                    at = end;
-                    if child != UNWANTED {
-                        row.number(trie.node(child), payload, start, at, number);
-                    }
-                }
-                b't' | b'f' | b'n' => {
-                    let Ok((end, value)) = literal(payload, start) else {
-                        break;
-                    };
-                    at = end;
-                    if child != UNWANTED {
-                        row.value(trie.node(child), payload, &Token { start, end, value });
-                    }
-                }
-                b'{' | b'[' if child == UNWANTED => {
-                    match skip::container(payload, marks, start, within.depth, within.depth_max) {
-                        Ok(end) => at = end,
-                        Err(_) => break,
-                    }
-                }
-                _ => break,
-            }
-            place = place.advanced(keys);
-            member = place.expected(keys, payload, at);
-        }
-        (at, place)
+        let keys = self.keys.of(frame.node);
+        Members { payload, marks: &self.marks, trie: self.trie, keys, depth, depth_max }.take(at, frame.place, row)
     }
 
-    /// The node and the beginning of the value of the member whose key begins at `at`, and the place after it.
+    /// The node and the beginning of the value of the member that follows the comma or brace at `at`, and the place after
+    /// its key.
     #[inline]
-    fn member(&mut self, payload: &[u8], at: usize, node: u32, place: Place) -> Result<(u32, usize, Place), Fault> {
-        match self.keys.known(node, place, payload, at) {
+    fn member(&mut self, payload: &[u8], at: usize, frame: Frame) -> Result<(u32, usize, Place), Fault> {
+        match self.keys.known(frame.node, frame.place, payload, at) {
             Some(known) => Ok(known),
-            None => self.new_key(payload, at, node, place),
+            None => self.new_key(payload, at, frame),
         }
     }
 
     #[inline(never)]
-    fn new_key(
-        &mut self,
-        payload: &[u8],
-        at: usize,
-        node: u32,
-        mut place: Place,
-    ) -> Result<(u32, usize, Place), Fault> {
-        check_key_begins(payload, at)?;
-        let (close, escaped) = string_end(payload, &self.marks, at)?;
-        let colon = colon(payload, close + 1)?;
-        let child = self.child(node, &payload[at + 1..close], escaped);
-        if !escaped && colon == close + 1 {
-            place = self.keys.learn(node, place, &payload[at..=colon], child);
+    fn new_key(&mut self, payload: &[u8], at: usize, frame: Frame) -> Result<(u32, usize, Place), Fault> {
+        let key = skip_space(payload, at + 1);
+        check_key_begins(payload, key)?;
+        let (close, escaped) = string_end(payload, &self.marks, key)?;
+        let value = skip_space(payload, colon(payload, close + 1)? + 1);
+        let child = self.child(frame.node, &payload[key + 1..close], escaped);
+        if escaped {
+            return Ok((child, value, frame.place));
         }
-        Ok((child, colon + 1, place))
+        let usual = if child == UNWANTED { Usual::Nothing } else { self.trie.node(child).usual() };
+        Ok((child, value, self.keys.learn(frame.node, frame.place, &payload[at..value], child, usual)))
     }
 
     fn child(&mut self, node: u32, key: &[u8], escaped: bool) -> u32 {
@@ -284,70 +233,4 @@ impl<'t> Scanner<'t> {
         let length = string::unescape(key, &mut self.key_text);
         self.trie.child(node, &self.key_text[..length])
     }
-}
-
-/// The object whose members are taken: its node, how many are open with it, and how many may be.
-#[derive(Clone, Copy)]
-struct Within {
-    node: u32,
-    depth: usize,
-    depth_max: usize,
-}
-
-/// The byte at `at`; behind the end 0, which no JSON has outside of a fault.
-#[inline(always)]
-pub(crate) fn byte(payload: &[u8], at: usize) -> u8 {
-    payload.get(at).copied().unwrap_or(0)
-}
-
-#[inline(always)]
-pub(crate) fn skip_space(payload: &[u8], mut at: usize) -> usize {
-    while let b' ' | b'\n' | b'\r' | b'\t' = byte(payload, at) {
-        at += 1;
-    }
-    at
-}
-
-/// Whether one more object or array may begin at `at`, inside of `depth` others.
-#[inline(always)]
-pub(crate) fn check_depth(depth: usize, depth_max: usize, at: usize) -> Result<(), Fault> {
-    if depth < depth_max { Ok(()) } else { Err(Fault::TooDeep { limit: depth_max as u32, at }) }
-}
-
-/// The closing quote of the string that begins at `at`, and whether it holds an escape.
-#[inline(always)]
-pub(crate) fn string_end(payload: &[u8], marks: &Marks, at: usize) -> Result<(usize, bool), Fault> {
-    let mark = marks.next(at + 1);
-    if byte(payload, mark) == b'"' {
-        return Ok((mark, false));
-    }
-    Ok((string::close(payload, marks, mark)?, true))
-}
-
-#[inline(always)]
-pub(crate) fn check_key_begins(payload: &[u8], at: usize) -> Result<(), Fault> {
-    if byte(payload, at) == b'"' { Ok(()) } else { Err(Fault::unexpected(payload, at, "a key in double quotes")) }
-}
-
-/// Where the colon stands that must follow at `at`.
-#[inline(always)]
-pub(crate) fn colon(payload: &[u8], at: usize) -> Result<usize, Fault> {
-    let colon = skip_space(payload, at);
-    if byte(payload, colon) == b':' { Ok(colon) } else { Err(Fault::unexpected(payload, colon, "':'")) }
-}
-
-/// The literal that begins at `at`, and its end.
-#[inline]
-pub(crate) fn literal(payload: &[u8], at: usize) -> Result<(usize, Value), Fault> {
-    let rest = &payload[at..];
-    let (word, value): (&[u8], _) = match rest[0] {
-        b't' => (b"true", Value::Boolean(true)),
-        b'f' => (b"false", Value::Boolean(false)),
-        _ => (b"null", Value::Null),
-    };
-    if rest.starts_with(word) {
-        return Ok((at + word.len(), value));
-    }
-    let same = rest.iter().zip(word).take_while(|(found, wanted)| found == wanted).count();
-    Err(Fault::unexpected(payload, at + same, "true, false or null"))
 }

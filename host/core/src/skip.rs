@@ -2,8 +2,9 @@
 
 use crate::fault::Fault;
 use crate::marks::Marks;
-use crate::scan::{DEPTH_MAX, byte, literal, skip_space, string_end};
-use crate::{number, scan};
+use crate::number;
+use crate::scan::DEPTH_MAX;
+use crate::tokens::{byte, check_depth, check_key_begins, colon, literal, skip_space, string_end};
 
 /// One bit per open level: set for an array. The lowest is the innermost.
 type Levels = u128;
@@ -26,7 +27,7 @@ pub(crate) fn container(
             b'"' => at = string_end(payload, marks, at)?.0 + 1,
             b'-' | b'0'..=b'9' => at = number_end(payload, at)?,
             opening @ (b'{' | b'[') => {
-                scan::check_depth(depth, depth_max, at)?;
+                check_depth(depth, depth_max, at)?;
                 depth += 1;
                 levels = levels << 1 | Levels::from(opening == b'[');
                 at = skip_space(payload, at + 1);
@@ -76,9 +77,9 @@ fn member(payload: &[u8], marks: &Marks, at: usize, levels: Levels) -> Result<us
     if is_array(levels) {
         return Ok(at);
     }
-    scan::check_key_begins(payload, at)?;
+    check_key_begins(payload, at)?;
     let close = string_end(payload, marks, at)?.0;
-    Ok(scan::colon(payload, close + 1)? + 1)
+    Ok(colon(payload, close + 1)? + 1)
 }
 
 #[inline(always)]

@@ -18,6 +18,21 @@ pub(crate) enum Target {
     Place(u32),
 }
 
+/// What a value is wanted for, as far as that can be served at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usual {
+    /// Nothing, with nothing wanted below either.
+    Nothing,
+    /// One text column, and nothing else.
+    Text(u32),
+    /// One integer column, and nothing else.
+    Integer(u32),
+    /// One float column, and nothing else.
+    Float(u32),
+    /// Whatever its node says.
+    Any,
+}
+
 /// A node that no path leads to: nothing below it is wanted.
 pub(crate) const UNWANTED: u32 = u32::MAX;
 /// The node of the payload itself.
@@ -104,12 +119,16 @@ impl Node {
         !self.children.is_empty()
     }
 
-    /// Kind and column of the one cell that a value here is wanted for, if it is wanted for nothing else.
-    #[inline(always)]
-    pub(crate) fn only_cell(&self) -> Option<(FieldKind, u32)> {
+    /// What is done with most values here.
+    pub(crate) fn usual(&self) -> Usual {
         match self.targets.as_slice() {
-            &[Target::Cell { kind, column }] if self.below.is_empty() => Some((kind, column)),
-            _ => None,
+            &[Target::Cell { kind, column }] if self.below.is_empty() => match kind {
+                FieldKind::Text => Usual::Text(column),
+                FieldKind::Integer => Usual::Integer(column),
+                FieldKind::Float => Usual::Float(column),
+                _ => Usual::Any,
+            },
+            _ => Usual::Any,
         }
     }
 }

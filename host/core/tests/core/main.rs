@@ -8,5 +8,6 @@ mod agreement;
 mod columns;
 mod gathering;
 mod hostile;
+mod spacing;
 mod support;
 mod writes;
