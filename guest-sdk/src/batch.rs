@@ -4,7 +4,8 @@
 //! - **Shape.** Every `Batch` has `slots.len() == events * kinds.len()`, `times.len() == events`, and `states` either empty
 //!   or two bits for every slot (`shape`, called by both constructors). A `Row` is made only for `event < events`
 //!   (`readers`), and its fields are indexed only below `kinds.len()` (`Reader` at compile time against `F::FIELDS`, which
-//!   `readers` compares with the batch; `Slots`, made from a row, on each read), so slot, state and time are in bounds.
+//!   `readers` compares with the batch; `Slots`, on each read), so slot, state and time are in bounds. `Slots` are made only
+//!   from a row (`dynamic`): both `kinds` and `slots` of the row without the first fields, so they are as many.
 //! - **Text.** The slot of a present field whose kind is a range lies in `text` and is UTF-8. Natively [`Batch::new`] checks
 //!   each. In a guest the host vouches for it, as the interface demands, and it owns the guest's memory anyway. A slot is read
 //!   as a range only when its field's kind is one: `Reader` compares the type with `F::FIELDS` at compile time, `Slots` the
@@ -110,17 +111,6 @@ impl Batch {
         Ok(())
     }
 
-    /// The state of a slot below `slots.len()`, which the callers, rows and [`Slots`], have checked.
-    #[inline(always)]
-    fn state(&self, slot: usize) -> State {
-        debug_assert!(slot < self.slots.len());
-        if self.states.is_empty() {
-            return State::Present;
-        }
-        // SAFETY: by the shape the batch has a state for every slot.
-        State::from_bits(unsafe { *self.states.get_unchecked(slot / 32) } >> (2 * (slot % 32)))
-    }
-
     #[inline(always)]
     fn row(&self, event: usize) -> Row<'_> {
         debug_assert!(event < self.events);
@@ -132,6 +122,21 @@ impl Batch {
     }
 }
 
+/// The state of a slot.
+///
+/// # Safety
+/// `states` are a batch's and `slot` is the number of one of its slots: by the shape there is a state for it.
+#[inline(always)]
+unsafe fn state(states: &[u64], slot: usize) -> State {
+    if states.is_empty() {
+        return State::Present;
+    }
+    debug_assert!(slot / 32 < states.len());
+    // SAFETY: by the caller's promise.
+    State::from_bits(unsafe { *states.get_unchecked(slot / 32) } >> (2 * (slot % 32)))
+}
+
+#[inline(always)]
 fn range(slot: u64) -> (usize, usize) {
     ((slot >> 32) as usize, (slot & 0xffff_ffff) as usize)
 }
@@ -151,7 +156,8 @@ impl<'a> Row<'a> {
     #[inline(always)]
     fn state(&self, field: usize) -> State {
         debug_assert!(field < self.slots.len());
-        self.batch.state(self.first + field)
+        // SAFETY: field < slots.len(), which each caller has checked, so by the shape this is a slot of the batch.
+        unsafe { state(&self.batch.states, self.first + field) }
     }
 
     #[inline(always)]
@@ -197,7 +203,10 @@ impl<'a, F: Fields<'a>> Reader<'a, F> {
     /// The fields after `F::FIELDS`, which the config names.
     #[inline(always)]
     pub fn dynamic(&self) -> Slots<'a> {
-        Slots { batch: self.0.batch, first: self.0.first + F::FIELDS.len(), skipped: F::FIELDS.len() }
+        let Row { batch, slots, first, text, .. } = self.0;
+        let fixed = F::FIELDS.len();
+        let (kinds, slots) = (batch.kinds.get(fixed..).unwrap_or_default(), slots.get(fixed..).unwrap_or_default());
+        Slots { kinds, slots, states: &batch.states, first: first + fixed, text }
     }
 }
 
@@ -231,25 +240,28 @@ impl<'a> Cell<'a> {
 /// field was declared with is a mistake in the plugin and panics.
 #[derive(Clone, Copy, Debug)]
 pub struct Slots<'a> {
-    // Three words, since an event's slots are handed from function to function.
-    batch: &'a Batch,
+    // All that a read needs, side by side: in a loop over events only `slots` and `first` change, the others stay in registers.
+    kinds: &'a [Kind],
+    /// As many as `kinds`.
+    slots: &'a [u64],
+    /// Those of the whole batch.
+    states: &'a [u64],
     /// The number of field 0's slot in the batch.
     first: usize,
-    /// How many fields of the batch come before field 0; not more than there are.
-    skipped: usize,
+    text: &'a [u8],
 }
 
 impl<'a> Slots<'a> {
     /// The number of fields.
     #[inline]
     pub fn len(&self) -> usize {
-        self.batch.kinds.len() - self.skipped
+        self.kinds.len()
     }
 
     /// Whether the config names no field.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.kinds.is_empty()
     }
 
     /// Whether the event has field `i`.
@@ -300,22 +312,24 @@ impl<'a> Slots<'a> {
 
     #[inline(always)]
     fn present(&self, i: usize, kind: Kind) -> Option<Cell<'a>> {
-        let declared = (i < self.len()).then(|| self.batch.kinds[self.skipped + i]);
+        let declared = self.kinds.get(i).copied();
         if declared != Some(kind) {
             mistaken(i, kind, declared);
         }
         if self.state_unchecked(i) != State::Present {
             return None;
         }
-        // SAFETY: i < len(), so by the shape this is a slot of the event.
-        Some(Cell { bits: unsafe { *self.batch.slots.get_unchecked(self.first + i) }, text: &self.batch.text })
+        debug_assert!(i < self.slots.len());
+        // SAFETY: i < kinds.len(), and by the shape there are as many slots.
+        Some(Cell { bits: unsafe { *self.slots.get_unchecked(i) }, text: self.text })
     }
 
     /// The state of field i < len(), which the callers have checked.
     #[inline(always)]
     fn state_unchecked(&self, i: usize) -> State {
         debug_assert!(i < self.len());
-        self.batch.state(self.first + i)
+        // SAFETY: by the shape slot `first + i` is one of the batch.
+        unsafe { state(self.states, self.first + i) }
     }
 }
 

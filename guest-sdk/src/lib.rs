@@ -72,6 +72,7 @@ mod plugin;
 mod refused;
 #[doc(hidden)]
 pub mod run;
+mod text_map;
 mod time;
 mod value;
 mod verdict;
@@ -87,10 +88,11 @@ pub use fields::Fields;
 pub use native::Event;
 pub use output::{Cell, Output, Timestamp, Write, Written};
 pub use plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
+pub use text_map::TextMap;
 pub use value::{FromSlot, Json, RawPayload, Slot, Value};
 pub use verdict::{Rejection, Verdict, Verdicts};
 pub use wasmill_sdk_macros::{Config, Fields, Output, alerter, enricher, validator};
-pub use writer::{Columns, Writer};
+pub use writer::{Columns, Put, Writer};
 
 /// What the macros' code names. Not for authors: it changes without notice.
 #[doc(hidden)]

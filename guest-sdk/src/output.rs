@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::field::{FixedField, Kind};
 use crate::value::Json;
-use crate::writer::Writer;
+use crate::writer::{Put, Writer};
 
 /// What a plugin writes to each event. Implemented by `#[derive(Output)]`.
 ///
@@ -111,74 +111,71 @@ pub trait Written<'a> {
     #[doc(hidden)]
     const KIND: Kind;
     #[doc(hidden)]
-    fn write(self, writer: &mut Writer<'a>);
+    fn put(self, writer: &mut Writer<'a>) -> Put;
 }
 
 macro_rules! written {
-    ($type:ty, $kind:ident, $self:ident, $writer:ident => $write:expr) => {
+    ($type:ty, $kind:ident, $self:ident, $writer:ident => $slot:expr) => {
         impl<'a> Written<'a> for $type {
             const KIND: Kind = Kind::$kind;
             #[inline(always)]
-            fn write($self, $writer: &mut Writer<'a>) {
-                $write
+            fn put($self, $writer: &mut Writer<'a>) -> Put {
+                Put::Value($slot)
             }
         }
     };
 }
 
 written!(String, Text, self, writer => writer.copy_text(&self));
-written!(i64, Integer, self, writer => writer.bits(self as u64));
-written!(f64, Float, self, writer => writer.bits(self.to_bits()));
-written!(bool, Boolean, self, writer => writer.bits(u64::from(self)));
+written!(i64, Integer, self, _writer => self as u64);
+written!(f64, Float, self, _writer => self.to_bits());
+written!(bool, Boolean, self, _writer => u64::from(self));
 written!(Timestamp, Text, self, writer => writer.timestamp(self.ns));
 
 // A constant's lifetime may be longer than the batch's.
 impl<'a, 'b: 'a> Written<'a> for &'b str {
     const KIND: Kind = Kind::Text;
     #[inline(always)]
-    fn write(self, writer: &mut Writer<'a>) {
-        writer.text(self);
+    fn put(self, writer: &mut Writer<'a>) -> Put {
+        Put::Value(writer.text(self))
     }
 }
 
 impl<'a, 'b: 'a> Written<'a> for Json<'b> {
     const KIND: Kind = Kind::Json;
     #[inline(always)]
-    fn write(self, writer: &mut Writer<'a>) {
-        writer.text(self.0);
+    fn put(self, writer: &mut Writer<'a>) -> Put {
+        Put::Value(writer.text(self.0))
     }
 }
 
 impl<'a, 'b: 'a> Written<'a> for Cow<'b, str> {
     const KIND: Kind = Kind::Text;
     #[inline(always)]
-    fn write(self, writer: &mut Writer<'a>) {
-        match self {
+    fn put(self, writer: &mut Writer<'a>) -> Put {
+        Put::Value(match self {
             Cow::Borrowed(text) => writer.text(text),
             Cow::Owned(text) => writer.copy_text(&text),
-        }
+        })
     }
 }
 
 impl<'a, T: Written<'a>> Written<'a> for Option<T> {
     const KIND: Kind = T::KIND;
     #[inline(always)]
-    fn write(self, writer: &mut Writer<'a>) {
-        match self {
-            Some(value) => value.write(writer),
-            None => writer.keep(),
-        }
+    fn put(self, writer: &mut Writer<'a>) -> Put {
+        self.map_or(Put::Keep, |value| value.put(writer))
     }
 }
 
 impl<'a, T: Written<'a>> Written<'a> for Write<T> {
     const KIND: Kind = T::KIND;
     #[inline(always)]
-    fn write(self, writer: &mut Writer<'a>) {
+    fn put(self, writer: &mut Writer<'a>) -> Put {
         match self {
-            Write::Keep => writer.keep(),
-            Write::Null => writer.null(),
-            Write::Value(value) => value.write(writer),
+            Write::Keep => Put::Keep,
+            Write::Null => Put::Null,
+            Write::Value(value) => value.put(writer),
         }
     }
 }

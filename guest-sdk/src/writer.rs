@@ -15,50 +15,85 @@ pub struct Columns {
     pub states: Vec<u64>,
 }
 
+/// What is written to a field.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    Keep,
+    Null,
+    /// By its slot.
+    Value(u64),
+}
+
+impl Put {
+    #[inline(always)]
+    fn slot(self) -> u64 {
+        if let Put::Value(slot) = self { slot } else { 0 }
+    }
+
+    #[inline(always)]
+    fn is_value(self) -> bool {
+        matches!(self, Put::Value(_))
+    }
+}
+
 /// Where the derive of [`Output`](crate::Output) writes to.
 ///
 /// Text that lives as long as the batch (`'a`) is known by its address, which cannot hold other bytes meanwhile: what was
-/// written lately is not stored again. So a constant, or a look-up table's value, takes its bytes once in a batch.
+/// written lately is not stored again. So a constant, or a look-up table's value, takes its bytes once in a batch. Rows of
+/// cells are known the same way, so that their slots are only copied.
 #[derive(Debug)]
 pub struct Writer<'a> {
     kinds: &'a [Kind],
     columns: Columns,
-    recent: [Recent<'a>; RECENT],
-    last_date: time::Date,
+    texts: [Recent<'a, str>; TEXTS],
+    rows: [Recent<'a, [Cell]>; ROWS],
+    /// What is written for each row of `rows`, one after the other; empty until there is one.
+    puts: Vec<Put>,
+    times: time::Writer,
 }
 
 /// Texts remembered, by address. Enough for the constants and the common values of a look-up table; 64 of 16 bytes are one
 /// kilobyte, which a fresh instance touches anyway.
-const RECENT: usize = 1 << 6;
+const TEXTS: usize = 1 << 6;
+
+/// Rows of cells remembered, by address.
+const ROWS: usize = 1 << 5;
 
 /// Places looked at for a text.
 const PROBES: usize = 4;
 
-/// Where a text is remembered: Fibonacci hashing of its address, whose upper 6 of 32 bits are a place.
+/// Where something is remembered: Fibonacci hashing of its address, of whose 32 bits the upper ones are a place.
 #[inline(always)]
-fn place(text: &str) -> usize {
-    ((text.as_ptr() as usize as u32).wrapping_mul(0x9e37_79b1) >> 26) as usize
+fn place<T: ?Sized>(what: &T, places: usize) -> usize {
+    let hash = (std::ptr::from_ref(what).cast::<u8>() as usize as u32).wrapping_mul(0x9e37_79b1);
+    (hash >> (32 - places.trailing_zeros())) as usize
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Recent<'a> {
-    text: &'a str,
-    slot: u64,
+/// Something remembered.
+#[derive(Debug)]
+struct Recent<'a, T: ?Sized> {
+    what: &'a T,
+    /// A text's slot; of a row whether it has a value for every field.
+    note: u64,
 }
 
-/// Bytes of text per event to begin with: most written values are short or constant.
-const TEXT_PER_EVENT: usize = 16;
+/// Bytes of text to begin with, per event and in all: a time for each event and some constants, so that nothing is moved.
+const TEXT_PER_EVENT: usize = 24;
+const TEXT_OF_BATCH: usize = 4 << 10;
 
 impl<'a> Writer<'a> {
     /// For `events` events with one written field per kind.
     pub(crate) fn new(events: usize, kinds: &'a [Kind]) -> Self {
-        let text = Vec::with_capacity(events * TEXT_PER_EVENT);
+        let text = Vec::with_capacity(events * TEXT_PER_EVENT + TEXT_OF_BATCH);
         let slots = Vec::with_capacity(events * kinds.len());
         Writer {
             kinds,
             columns: Columns { text, slots, states: Vec::new() },
-            recent: [Recent { text: "", slot: 0 }; RECENT],
-            last_date: time::Date::default(),
+            texts: [const { Recent { what: "", note: 0 } }; TEXTS],
+            rows: [const { Recent { what: &[], note: 0 } }; ROWS],
+            puts: Vec::new(),
+            times: time::Writer::default(),
         }
     }
 
@@ -74,95 +109,123 @@ impl<'a> Writer<'a> {
     /// Leaves all fields of the event as they are.
     pub(crate) fn keep_event(&mut self) {
         for _ in 0..self.kinds.len() {
-            self.keep();
+            self.put(Put::Keep);
         }
     }
 
-    /// The fields that the config names.
+    /// Writes the fields of one event: those of the struct, then those that the config names.
     ///
     /// # Panics
     /// When the cells are not the ones that [`Prepare::writes`](crate::Prepare::writes) declared, in number or kind.
     #[doc(hidden)]
-    #[inline]
-    pub fn cells(&mut self, fixed: usize, cells: &'a [Cell]) {
-        let kinds = &self.kinds[fixed..];
-        assert!(kinds.len() == cells.len(), "{} cells for {} fields that the config names", cells.len(), kinds.len());
-        for (cell, &kind) in cells.iter().zip(kinds) {
-            self.cell(cell, kind);
+    #[inline(always)]
+    pub fn event<const N: usize>(&mut self, fixed: [Put; N], cells: &'a [Cell]) {
+        if fixed.into_iter().all(Put::is_value) {
+            self.columns.slots.extend_from_slice(&fixed.map(Put::slot));
+        } else {
+            fixed.into_iter().for_each(|put| self.put(put));
+        }
+        assert!(N + cells.len() == self.kinds.len(), "{N} fields and {} cells for {:?}", cells.len(), self.kinds);
+        if !cells.is_empty() {
+            self.row(N, cells);
         }
     }
 
     #[inline(always)]
-    fn cell(&mut self, cell: &'a Cell, kind: Kind) {
+    fn row(&mut self, fixed: usize, cells: &'a [Cell]) {
+        let place = place(cells, ROWS);
+        if !std::ptr::eq(self.rows[place].what, cells) {
+            self.learn(place, fixed, cells);
+        }
+        let puts = &self.puts[place * cells.len()..][..cells.len()];
+        if self.rows[place].note != 0 {
+            self.columns.slots.extend(puts.iter().map(|put| put.slot()));
+        } else {
+            for index in place * cells.len()..(place + 1) * cells.len() {
+                self.put(self.puts[index]);
+            }
+        }
+    }
+
+    /// Remembers what is written for a row.
+    #[inline(never)]
+    fn learn(&mut self, place: usize, fixed: usize, cells: &'a [Cell]) {
+        self.puts.resize(ROWS * cells.len(), Put::Keep);
+        let mut note = 1;
+        for (number, cell) in cells.iter().enumerate() {
+            let put = self.cell(cell, self.kinds[fixed + number]);
+            self.puts[place * cells.len() + number] = put;
+            note &= u64::from(put.is_value());
+        }
+        self.rows[place] = Recent { what: cells, note };
+    }
+
+    fn cell(&mut self, cell: &'a Cell, kind: Kind) -> Put {
         match (cell, kind) {
-            (Cell::Text(text), Kind::Text) | (Cell::Json(text), Kind::Json) => self.text(text),
-            (Cell::Keep, _) => self.keep(),
-            (Cell::Null, _) => self.null(),
-            (Cell::Integer(integer), Kind::Integer) => self.bits(*integer as u64),
-            (Cell::Float(float), Kind::Float) => self.bits(float.to_bits()),
-            (Cell::Boolean(boolean), Kind::Boolean) => self.bits(u64::from(*boolean)),
+            (Cell::Text(text), Kind::Text) | (Cell::Json(text), Kind::Json) => Put::Value(self.text(text)),
+            (Cell::Keep, _) => Put::Keep,
+            (Cell::Null, _) => Put::Null,
+            (Cell::Integer(integer), Kind::Integer) => Put::Value(*integer as u64),
+            (Cell::Float(float), Kind::Float) => Put::Value(float.to_bits()),
+            (Cell::Boolean(boolean), Kind::Boolean) => Put::Value(u64::from(*boolean)),
             _ => misfit(cell, kind),
         }
     }
 
+    /// The slot of text that lives as long as the batch.
     #[inline(always)]
-    pub(crate) fn bits(&mut self, bits: u64) {
-        self.columns.slots.push(bits);
-    }
-
-    /// Text that lives as long as the batch.
-    #[inline(always)]
-    pub(crate) fn text(&mut self, text: &'a str) {
-        let first = place(text);
+    pub(crate) fn text(&mut self, text: &'a str) -> u64 {
+        let first = place(text, TEXTS);
         let mut free = first;
         for step in 0..PROBES {
-            let place = (first + step) % RECENT;
-            let recent = &self.recent[place];
-            if std::ptr::eq(recent.text.as_ptr(), text.as_ptr()) && recent.text.len() == text.len() {
-                self.columns.slots.push(recent.slot);
-                return;
+            let place = (first + step) % TEXTS;
+            let recent = &self.texts[place];
+            if std::ptr::eq(recent.what, text) {
+                return recent.note;
             }
-            if recent.text.is_empty() {
+            if recent.what.is_empty() {
                 free = place;
                 break;
             }
         }
-        self.copy_text(text);
-        self.recent[free] = Recent { text, slot: self.columns.slots[self.columns.slots.len() - 1] };
+        let slot = self.copy_text(text);
+        self.texts[free] = Recent { what: text, note: slot };
+        slot
     }
 
-    /// Text that may be gone after the event.
-    pub(crate) fn copy_text(&mut self, text: &str) {
+    /// The slot of text that may be gone after the event.
+    #[inline(never)]
+    pub(crate) fn copy_text(&mut self, text: &str) -> u64 {
         let offset = self.columns.text.len();
         self.columns.text.extend_from_slice(text.as_bytes());
-        self.bits((offset as u64) << 32 | text.len() as u64);
-    }
-
-    pub(crate) fn timestamp(&mut self, ns: i64) {
-        let offset = self.columns.text.len();
-        time::append_rfc3339(&mut self.columns.text, ns, &mut self.last_date);
-        self.bits((offset as u64) << 32 | (self.columns.text.len() - offset) as u64);
+        range(offset, text.len())
     }
 
     #[inline(always)]
-    pub(crate) fn keep(&mut self) {
-        self.not_present(State::Absent);
+    pub(crate) fn timestamp(&mut self, ns: i64) -> u64 {
+        self.times.write(&mut self.columns.text, ns)
     }
 
-    #[inline(always)]
-    pub(crate) fn null(&mut self) {
-        self.not_present(State::Null);
-    }
-
-    fn not_present(&mut self, state: State) {
+    fn put(&mut self, put: Put) {
         let slot = self.columns.slots.len();
-        self.columns.slots.push(0);
+        self.columns.slots.push(put.slot());
+        let state = match put {
+            Put::Keep => State::Absent,
+            Put::Null => State::Null,
+            Put::Value(_) => return,
+        };
         let (word, shift) = (slot / 32, 2 * (slot % 32));
         if self.columns.states.len() <= word {
             self.columns.states.resize(word + 1, ALL_PRESENT);
         }
         self.columns.states[word] ^= (State::Present as u64 ^ state as u64) << shift;
     }
+}
+
+/// The slot of a range of the written text, whose length [`Writer::finish`] checks.
+#[inline(always)]
+pub(crate) fn range(offset: usize, length: usize) -> u64 {
+    (offset as u64) << 32 | length as u64
 }
 
 #[cold]
@@ -188,38 +251,32 @@ mod tests {
     #[test]
     fn text_that_outlives_the_batch_is_stored_once() {
         let constant = String::from("production");
-        let kinds = [Kind::Text];
-        let mut writer = Writer::new(2, &kinds);
-        writer.text(&constant);
-        writer.text(&constant);
-        writer.text(&constant[..4]);
-        let columns = writer.finish();
-        assert_eq!(columns.text, b"productionprod");
-        assert_eq!(columns.slots, [10, 10, 10 << 32 | 4]);
+        let mut writer = Writer::new(2, &[]);
+        let slots = [writer.text(&constant), writer.text(&constant), writer.text(&constant[..4])];
+        assert_eq!(slots, [10, 10, 10 << 32 | 4]);
+        assert_eq!(writer.finish().text, b"productionprod");
     }
 
     #[test]
     fn text_that_may_be_gone_is_stored_each_time() {
-        let columns = write(&[Kind::Text], |writer| {
-            for number in 0..2 {
-                writer.copy_text(&format!("n{number}"));
-            }
+        let columns = write(&[Kind::Text; 2], |writer| {
+            let puts = [0, 1].map(|number| Put::Value(writer.copy_text(&format!("n{number}"))));
+            writer.event(puts, &[]);
         });
         assert_eq!(columns.text, b"n0n1");
+        assert_eq!(columns.slots, [2, 2 << 32 | 2]);
     }
 
     #[test]
     fn states_are_left_out_when_everything_is_written() {
-        assert!(write(&[Kind::Integer], |writer| writer.bits(7)).states.is_empty());
+        assert!(write(&[Kind::Integer], |writer| writer.event([Put::Value(7)], &[])).states.is_empty());
     }
 
     #[test]
     fn states_say_which_slots_are_kept_and_which_are_null() {
         let columns = write(&[Kind::Integer], |writer| {
-            (0..40).for_each(|_| writer.bits(1));
-            writer.keep();
-            writer.null();
-            writer.bits(1);
+            (0..40).for_each(|_| writer.event([Put::Value(1)], &[]));
+            [Put::Keep, Put::Null, Put::Value(1)].into_iter().for_each(|put| writer.event([put], &[]));
         });
         let state = |slot: usize| columns.states[slot / 32] >> (2 * (slot % 32)) & 3;
         assert_eq!(columns.states.len(), 2);
@@ -228,8 +285,47 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_written_the_same_when_they_are_known() {
+        let kinds = [Kind::Boolean, Kind::Text, Kind::Integer];
+        // More than are remembered, in turn, so that they drive each other out.
+        let rows: Vec<[Cell; 2]> = (0..50)
+            .map(|number| match number % 3 {
+                0 => [Cell::Text(format!("text {number}").into()), Cell::Integer(number)],
+                1 => [Cell::Keep, Cell::Integer(number)],
+                _ => [Cell::Text("shared".into()), Cell::Null],
+            })
+            .collect();
+        let mut writer = Writer::new(200, &kinds);
+        for row in rows.iter().chain(rows.iter().rev()).flat_map(|row| [row, row]) {
+            writer.event([Put::Value(1)], row);
+        }
+        let columns = writer.finish();
+        let states = |event: usize| {
+            [1, 2].map(|field| columns.states[(3 * event + field) / 32] >> (2 * ((3 * event + field) % 32)) & 3)
+        };
+        let events = (0..50).chain((0..50).rev()).flat_map(|number| [number, number]);
+        for (event, number) in events.enumerate() {
+            let [flag, text, integer] = *columns.slots[3 * event..].first_chunk().unwrap();
+            let (offset, length) = ((text >> 32) as usize, text as u32 as usize);
+            let text = std::str::from_utf8(&columns.text[offset..offset + length]).unwrap();
+            let expected = match number % 3 {
+                0 => (format!("text {number}"), number, [2, 2]),
+                1 => (String::new(), number, [0, 2]),
+                _ => ("shared".to_owned(), 0, [2, 1]),
+            };
+            assert_eq!((flag, text, integer, states(event)), (1, expected.0.as_str(), expected.1, expected.2));
+        }
+    }
+
+    #[test]
     #[should_panic(expected = "cannot be written to a field declared as text")]
     fn a_cell_of_another_kind_than_declared_is_refused() {
-        write(&[Kind::Text], |writer| writer.cells(0, &[Cell::Integer(1)]));
+        write(&[Kind::Text], |writer| writer.event([], &[Cell::Integer(1)]));
+    }
+
+    #[test]
+    #[should_panic(expected = "1 fields and 1 cells")]
+    fn fewer_cells_than_declared_are_refused() {
+        write(&[Kind::Text; 3], |writer| writer.event([Put::Keep], &[Cell::Null]));
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let is_dynamic = structure.is_dynamic();
 
     let mut columns = Vec::new();
-    let mut writes = Vec::new();
+    let mut puts = Vec::new();
     let mut dynamic = None;
     for field in fields {
         let (name, ty) = (field.name, field.ty);
@@ -25,7 +25,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         required: false,
                     }
                 });
-                writes.push(quote!(::wasmill_sdk::Written::<#lifetime>::write(self.#name, writer);));
+                puts.push(quote!(::wasmill_sdk::Written::<#lifetime>::put(self.#name, writer)));
             }
             Role::Dynamic => dynamic = Some(name),
             Role::Raw | Role::Time => {
@@ -36,8 +36,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     }
-    let fixed = columns.len();
-    let dynamic = dynamic.map(|name| quote!(writer.cells(#fixed, self.#name);));
+    let cells = dynamic.map_or_else(|| quote!(&[]), |name| quote!(self.#name));
 
     Ok(quote! {
         #[automatically_derived]
@@ -46,8 +45,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             const DYNAMIC: bool = #is_dynamic;
             #[inline(always)]
             fn write(self, writer: &mut ::wasmill_sdk::Writer<#lifetime>) {
-                #(#writes)*
-                #dynamic
+                let fixed = [#(#puts),*];
+                writer.event(fixed, #cells);
             }
         }
     })

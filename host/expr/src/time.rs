@@ -59,6 +59,14 @@ pub fn parse_rfc3339_micros(text: &str) -> Result<i64, TimeError> {
     instant(text).map(|Instant { seconds, nanos }| seconds * MICROS + i64::from(nanos / 1_000))
 }
 
+/// The year, in UTC, of a timestamp in the form that most have, down to the second, milli-, micro- or nanosecond in UTC
+/// (`2024-02-29T12:00:00Z`, `2024-02-29T12:00:00.000Z`). Cheaper than the instant. `None` tells nothing: it may be a timestamp
+/// of another form.
+#[inline]
+pub fn common_year(text: &str) -> Option<u32> {
+    common::year(text.as_bytes())
+}
+
 /// Nanoseconds since 1970 of a number of milliseconds since 1970.
 ///
 /// # Errors

@@ -1,10 +1,9 @@
 //! The config, ready to be applied: one row of cells per source that is known, and one for all others. Constants are part of
 //! each row, so an event costs one look-up and no decision.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 
-use wasmill_sdk::{Cell, Field, Kind, Prepare};
+use wasmill_sdk::{Cell, Field, Kind, Prepare, TextMap};
 
 use crate::config::{Config, Constant};
 
@@ -18,7 +17,7 @@ const OWN_PATHS: [&str; 2] = ["metadata.enriched_at", "metadata.enrichment_versi
 pub struct Table {
     field: Option<String>,
     writes: Vec<Field>,
-    rows: HashMap<String, Vec<Cell>, BuildHasherDefault<Fnv1a>>,
+    rows: TextMap<Vec<Cell>>,
     row_of_others: Vec<Cell>,
     pub(crate) writes_enriched_at: bool,
     pub(crate) enrichment_version: Option<String>,
@@ -45,7 +44,7 @@ impl Prepare for Table {
         let writes = columns(&all)?;
         let row = |values: &Values| row(&writes, values, &constants);
         Ok(Table {
-            rows: table.iter().map(|(source, values)| (source.clone(), row(values))).collect(),
+            rows: table.iter().map(|(source, values)| (source, row(values))).collect(),
             row_of_others: row(&default),
             field,
             writes_enriched_at: config.enriched_at,
@@ -113,29 +112,4 @@ fn row(columns: &[Field], values: &Values, constants: &Values) -> Vec<Cell> {
         Some(Constant { token, .. }) => Cell::Json(token.clone()),
     };
     columns.iter().map(cell_of).collect()
-}
-
-/// FNV-1a (Fowler, Noll, Vo): for short keys faster than the standard hash. The keys are the operator's and events only look
-/// up, so nobody can make collisions.
-#[derive(Clone, Copy)]
-struct Fnv1a(u64);
-
-impl Default for Fnv1a {
-    fn default() -> Self {
-        Fnv1a(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv1a {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }

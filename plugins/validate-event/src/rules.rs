@@ -1,6 +1,6 @@
 //! The config, ready to be applied: every field is a column's number, every check one comparison or a few.
 
-use wasmill_sdk::{Field, Kind, Prepare, Rejection, Scalar, Slots, State};
+use wasmill_sdk::{Field, Kind, Prepare, Rejection, Scalar, Slots, State, TextMap};
 
 use crate::config::{Config, DropConfig, FieldConfig, Format, Type};
 use crate::reason;
@@ -63,6 +63,7 @@ pub(crate) struct Check {
     test: Test,
 }
 
+#[repr(u8)] // so that an event's check is told from the others by one look
 enum Test {
     Text {
         column: usize,
@@ -140,8 +141,32 @@ impl Test {
 }
 
 impl Check {
+    /// Whether the event passes at a glance, which is what nearly all do; what does not may still pass the checks.
+    #[inline(always)]
+    pub(crate) fn plainly_passes(&self, slots: Slots<'_>, time_ns: i64) -> bool {
+        let no_other_type = |column| slots.state(column) != State::OtherType;
+        match &self.test {
+            Test::Text { column, rules } => match slots.text(*column) {
+                Some(text) => rules.plainly_pass(text),
+                None => no_other_type(*column),
+            },
+            Test::Typed { column, .. } => no_other_type(*column),
+            Test::Token { column, first, .. } => {
+                slots.json(*column).is_none_or(|token| token.as_bytes().first() == Some(first))
+            }
+            Test::Timestamp { text, integer, bounds } => {
+                if let Some(text) = text.and_then(|column| slots.text(column)) {
+                    bounds.plainly_contain(text, time_ns)
+                } else if let Some(millis) = integer.and_then(|column| slots.integer(column)) {
+                    bounds.contain_millis(millis, time_ns)
+                } else {
+                    text.or(*integer).is_none_or(no_other_type)
+                }
+            }
+        }
+    }
+
     /// Makes the checks; `time_ns` is the record's time.
-    #[inline]
     pub(crate) fn of(&self, slots: Slots<'_>, time_ns: i64) -> Result<(), Rejection> {
         match &self.test {
             Test::Text { column, rules } => match slots.text(*column) {
@@ -166,7 +191,6 @@ impl Check {
     }
 
     /// A field that is absent or null is the business of `required`.
-    #[inline]
     fn no_other_type(&self, slots: Slots<'_>, column: usize, noun: &str) -> Result<(), Rejection> {
         match slots.state(column) {
             State::OtherType => Err(reason::wrong_type(&self.path, noun)),
@@ -176,7 +200,15 @@ impl Check {
 }
 
 /// A rule for events that nobody wants.
-pub(crate) struct DropRule(Vec<(usize, Scalar)>);
+pub(crate) struct DropRule(Vec<Unwanted>);
+
+/// Values of a column.
+enum Unwanted {
+    Texts(usize, TextMap<()>),
+    Integer(usize, i64),
+    Float(usize, f64),
+    Boolean(usize, bool),
+}
 
 impl DropRule {
     fn new(config: DropConfig, columns: &mut Columns) -> Result<Self, String> {
@@ -188,24 +220,30 @@ impl DropRule {
                 return Err("write one of `equals: value` and `one_of: [values]`".into());
             }
         };
-        let kind = |value: &Scalar| match value {
-            Scalar::Text(_) => Kind::Text,
-            Scalar::Integer(_) => Kind::Integer,
-            Scalar::Float(_) => Kind::Float,
-            Scalar::Boolean(_) => Kind::Boolean,
-        };
-        let column = |value: Scalar| (columns.number(&config.field, kind(&value), false), value);
-        Ok(DropRule(values.into_iter().map(column).collect()))
+        let mut column = |kind| columns.number(&config.field, kind, false);
+        let (mut texts, mut unwanted) = (Vec::new(), Vec::new());
+        for value in values {
+            match value {
+                Scalar::Text(text) => texts.push((text, ())),
+                Scalar::Integer(integer) => unwanted.push(Unwanted::Integer(column(Kind::Integer), integer)),
+                Scalar::Float(number) => unwanted.push(Unwanted::Float(column(Kind::Float), number)),
+                Scalar::Boolean(boolean) => unwanted.push(Unwanted::Boolean(column(Kind::Boolean), boolean)),
+            }
+        }
+        if !texts.is_empty() {
+            unwanted.push(Unwanted::Texts(column(Kind::Text), texts.into_iter().collect()));
+        }
+        Ok(DropRule(unwanted))
     }
 
     /// Whether the event's field has one of the rule's values.
     #[inline]
     pub(crate) fn matches(&self, slots: Slots<'_>) -> bool {
-        self.0.iter().any(|(column, value)| match value {
-            Scalar::Text(text) => slots.text(*column) == Some(text),
-            Scalar::Integer(integer) => slots.integer(*column) == Some(*integer),
-            Scalar::Float(number) => slots.float(*column) == Some(*number),
-            Scalar::Boolean(boolean) => slots.boolean(*column) == Some(*boolean),
+        self.0.iter().any(|unwanted| match unwanted {
+            Unwanted::Texts(column, texts) => slots.text(*column).is_some_and(|text| texts.contains(text)),
+            Unwanted::Integer(column, integer) => slots.integer(*column) == Some(*integer),
+            Unwanted::Float(column, number) => slots.float(*column) == Some(*number),
+            Unwanted::Boolean(column, boolean) => slots.boolean(*column) == Some(*boolean),
         })
     }
 }

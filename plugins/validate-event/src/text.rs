@@ -1,6 +1,6 @@
 //! Checks of text.
 
-use wasmill_sdk::Rejection;
+use wasmill_sdk::{Rejection, TextMap};
 
 use crate::config::{ControlCharacters, FieldConfig};
 use crate::reason;
@@ -11,6 +11,9 @@ pub(crate) struct TextRules {
     min_chars: usize,
     max_chars: usize,
     max_bytes: usize,
+    /// Of so many bytes a text is plainly neither too short nor too long: a character has one to four.
+    plain_bytes_min: usize,
+    plain_bytes_max: usize,
     control_characters: ControlCharacters,
 }
 
@@ -23,118 +26,139 @@ impl TextRules {
         }
         let one_of = config.one_of.as_ref().map(|words| Words::new(words, config.ignore_case)).transpose()?;
         let control_characters = config.control_characters.unwrap_or(ControlCharacters::Allow);
-        Ok(TextRules { one_of, min_chars, max_chars, max_bytes, control_characters })
+        Ok(TextRules {
+            one_of,
+            min_chars,
+            max_chars,
+            max_bytes,
+            plain_bytes_min: min_chars.saturating_mul(4),
+            plain_bytes_max: max_chars.min(max_bytes),
+            control_characters,
+        })
     }
 
-    #[inline]
+    /// Whether the text passes at a glance; what does not may still pass the check.
+    #[inline(always)]
+    pub(crate) fn plainly_pass(&self, text: &str) -> bool {
+        self.plain_bytes_min <= text.len()
+            && text.len() <= self.plain_bytes_max
+            && self.one_of.as_ref().is_none_or(|words| words.set.contains(text))
+            && (self.control_characters == ControlCharacters::Allow
+                || !any_byte(text.as_bytes(), is_not_printable_ascii))
+    }
+
     pub(crate) fn check(&self, path: &str, text: &str) -> Result<(), Rejection> {
         if let Some(words) = &self.one_of
             && !words.contain(text)
         {
-            return Err(reason::not_allowed(path, text, &words.words));
+            return Err(reason::not_allowed(path, text, &words.listed));
         }
         if text.len() > self.max_bytes {
             return Err(reason::too_many_bytes(path, text.len(), self.max_bytes));
         }
-        // A character has one to four bytes: mostly the bytes alone decide.
         if text.len() > self.max_chars && text.chars().count() > self.max_chars {
             return Err(reason::too_long(path, text.chars().count(), self.max_chars));
         }
-        if text.len() < self.min_chars.saturating_mul(4) && text.chars().count() < self.min_chars {
+        if text.len() < self.plain_bytes_min && text.chars().count() < self.min_chars {
             return Err(reason::too_short(path, text.chars().count(), self.min_chars));
         }
-        if self.control_characters != ControlCharacters::Allow && may_have_controls(text.as_bytes()) {
-            return self.check_controls(path, text);
+        match self.control_characters {
+            ControlCharacters::Allow => Ok(()),
+            ControlCharacters::AllowWhitespace => check_controls(
+                path,
+                text,
+                |char| char.is_control() && !is_whitespace(char),
+                |byte| may_be_control(byte) && !is_whitespace(char::from(byte)),
+            ),
+            ControlCharacters::Reject => check_controls(path, text, char::is_control, may_be_control),
         }
-        Ok(())
     }
+}
 
-    #[inline(never)]
-    fn check_controls(&self, path: &str, text: &str) -> Result<(), Rejection> {
-        let is_allowed =
-            |char| self.control_characters == ControlCharacters::AllowWhitespace && matches!(char, '\t' | '\n' | '\r');
-        match text.chars().position(|char| char.is_control() && !is_allowed(char)) {
-            Some(position) => Err(reason::control_character(path, text, position)),
-            None => Ok(()),
-        }
+/// Looks at characters only where a byte may be one of those that are refused, or begin it.
+#[inline(always)]
+fn check_controls(
+    path: &str,
+    text: &str,
+    is_refused: impl Fn(char) -> bool,
+    may_be_refused: impl Fn(u8) -> bool,
+) -> Result<(), Rejection> {
+    if !any_byte(text.as_bytes(), may_be_refused) {
+        return Ok(());
     }
+    match text.chars().position(is_refused) {
+        Some(position) => Err(reason::control_character(path, text, position)),
+        None => Ok(()),
+    }
+}
+
+/// The control characters that `allow_whitespace` lets pass.
+#[inline(always)]
+fn is_whitespace(char: char) -> bool {
+    matches!(char, '\t' | '\n' | '\r')
 }
 
 /// Whether a byte is one of U+0000..U+001F or U+007F, or begins what may be one of U+0080..U+009F.
-#[inline]
-fn may_have_controls(bytes: &[u8]) -> bool {
-    // Of bytes below 0x80, one below 0x20 borrows and 0x7f carries into its high bit.
-    let not_plain = |word: u64| word | word.wrapping_sub(each(0x20)) | word.wrapping_add(each(0x01));
-    any_word(bytes, not_plain)
-        && any_word(bytes, |word| below(word, 0x20) | below(word ^ each(0x7f), 1) | below(word ^ each(0xc2), 1))
-}
-
-/// Eight times the byte.
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// Has a high bit set when a byte is below `limit`, of at most 0x80 ("hasless" of Sean Anderson's Bit Twiddling Hacks).
 #[inline(always)]
-fn below(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(each(limit)) & !word
+fn may_be_control(byte: u8) -> bool {
+    byte < 0x20 || byte == 0x7f || byte == 0xc2
 }
 
-/// Whether `test` sets the high bit of a byte in any word of eight. The last word overlaps the one before it.
 #[inline(always)]
-fn any_word(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
-    let mut found = match (bytes.last_chunk(), bytes.len()) {
-        (Some(last), _) => test(u64::from_ne_bytes(*last)),
-        (None, 0) => 0,
-        (None, length) => {
-            let mut last = [bytes[0]; 8];
-            last[..length].copy_from_slice(bytes);
-            test(u64::from_ne_bytes(last))
+fn is_not_printable_ascii(byte: u8) -> bool {
+    !(0x20..0x7f).contains(&byte)
+}
+
+/// Whether a byte passes the test, asked of vectors of bytes at once. The last vector overlaps the one before it.
+#[inline(always)]
+fn any_byte(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
+    if let Some(last) = bytes.last_chunk() {
+        for block in bytes.as_chunks().0 {
+            if any_of_32(block, &test) {
+                return true;
+            }
         }
-    };
-    for word in bytes.as_chunks().0 {
-        found |= test(u64::from_ne_bytes(*word));
+        any_of_32(last, &test)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
+        any_of(first, &test) || any_of(last, &test)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        any_of(first, &test) || any_of(last, &test)
+    } else {
+        bytes.iter().any(|byte| test(*byte))
     }
-    found & each(0x80) != 0
+}
+
+/// Two vectors of 16: of 32 at once the compiler makes single bytes.
+#[inline(always)]
+fn any_of_32(bytes: &[u8; 32], test: impl Fn(u8) -> bool) -> bool {
+    let (halves, _) = bytes.as_chunks::<16>();
+    any_of(&halves[0], &test) || any_of(&halves[1], &test)
+}
+
+/// Asks all before it answers, so that the compiler makes one vector of them.
+#[inline(always)]
+fn any_of<const N: usize>(bytes: &[u8; N], test: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |any, byte| any | test(*byte))
 }
 
 /// A set of texts.
 struct Words {
-    words: Vec<String>,
+    /// As the operator wrote them.
+    listed: Vec<String>,
+    set: TextMap<()>,
     ignore_case: bool,
 }
-
-/// Up to here a look at each word, whose lengths mostly differ, is faster than a search.
-const FEW: usize = 8;
 
 impl Words {
     fn new(words: &[String], ignore_case: bool) -> Result<Self, String> {
         if words.is_empty() {
             return Err("`one_of` is empty: no text would pass".into());
         }
-        let words = if words.len() > FEW { in_order(words) } else { words.to_vec() };
-        Ok(Words { words, ignore_case })
+        let set = words.iter().map(|word| (word, ())).collect();
+        Ok(Words { listed: words.to_vec(), set, ignore_case })
     }
 
-    #[inline]
     fn contain(&self, text: &str) -> bool {
-        if self.ignore_case {
-            self.words.iter().any(|word| word.eq_ignore_ascii_case(text))
-        } else if self.words.len() > FEW {
-            self.words.binary_search_by(|word| word.as_str().cmp(text)).is_ok()
-        } else {
-            self.words.iter().any(|word| word == text)
-        }
+        self.set.contains(text) || self.ignore_case && self.listed.iter().any(|word| word.eq_ignore_ascii_case(text))
     }
-}
-
-/// Sorted one by one: the standard sort would be 5 kB of the component, for a list that is sorted once.
-fn in_order(words: &[String]) -> Vec<String> {
-    let mut sorted: Vec<String> = Vec::with_capacity(words.len());
-    for word in words {
-        if let Err(place) = sorted.binary_search(word) {
-            sorted.insert(place, word.clone());
-        }
-    }
-    sorted
 }

@@ -2,77 +2,122 @@
 //! 9 digits of fraction, and `Z`. Whatever else RFC 3339 allows is read by the parent module, which agrees with this one.
 //!
 //! A word of eight bytes is checked and read at once ("SWAR", as in Daniel Lemire's parsers of numbers and dates): an
-//! exclusive or with `0` and the separators leaves digits of 0 to 9 and zeros, which one addition tests.
+//! exclusive or with `0` and the separators leaves digits of 0 to 9 and zeros, which one addition tests. What is wrong is
+//! gathered, to be asked about once.
 
 use super::{Instant, days_in_month, days_since_1970};
 
-/// `dd?dd?dd` with two separators, as a word whose digits and separators are zero.
-const fn pattern(separator: u8) -> u64 {
-    u64::from_le_bytes([b'0', b'0', separator, b'0', b'0', separator, b'0', b'0'])
-}
-
-/// Added to a digit, this reaches the high bit from 10 on; to a separator, from 1 on.
-const LIMITS: u64 = u64::from_le_bytes([0x76, 0x76, 0x7f, 0x76, 0x76, 0x7f, 0x76, 0x76]);
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// The three numbers of the `dd?dd?dd` at `place`.
-#[inline(always)]
-fn three(bytes: &[u8; LENGTH], place: usize, separator: u8) -> Option<(u32, u32, u32)> {
-    let word = bytes[place..].first_chunk().expect("eight bytes follow each place");
-    let digits = u64::from_le_bytes(*word) ^ pattern(separator);
-    if (digits | digits.wrapping_add(LIMITS)) & HIGH_BITS != 0 {
-        return None;
+/// What a word of eight bytes must look like: for a digit the highest that may stand there, else the byte itself.
+struct Form {
+    zeros: u64,
+    /// Added to a digit, this reaches the high bit beyond the highest one; to a separator, from 1 on.
+    limits: u64,
+}
+
+impl Form {
+    const fn of(highest: &[u8; 8]) -> Self {
+        let (mut zeros, mut limits) = ([0; 8], [0; 8]);
+        let mut place = 0;
+        while place < 8 {
+            let byte = highest[place];
+            let digit = byte.is_ascii_digit();
+            zeros[place] = if digit { b'0' } else { byte };
+            limits[place] = if digit { 0x7f - (byte - b'0') } else { 0x7f };
+            place += 1;
+        }
+        Form { zeros: u64::from_le_bytes(zeros), limits: u64::from_le_bytes(limits) }
     }
-    // In the byte of a pair's first digit now stands the pair's number; no byte overflows, since none is over 99.
-    let pairs = digits * 10 + (digits >> 8);
-    let pair = |byte: u32| (pairs >> (8 * byte)) as u32 & 0xff;
-    Some((pair(0), pair(3), pair(6)))
-}
 
-/// The number of `dd`.
-#[inline(always)]
-fn two(bytes: [u8; 2]) -> Option<u32> {
-    let (tens, ones) = (u32::from(bytes[0].wrapping_sub(b'0')), u32::from(bytes[1].wrapping_sub(b'0')));
-    (tens <= 9 && ones <= 9).then_some(tens * 10 + ones)
-}
-
-/// The number of `ddd`.
-#[inline(always)]
-fn thousandths(bytes: [u8; 3]) -> Option<u32> {
-    let [hundreds, rest @ ..] = bytes;
-    let hundreds = u32::from(hundreds.wrapping_sub(b'0'));
-    (hundreds <= 9).then_some(hundreds * 100 + two(rest)?)
-}
-
-/// Length of `2024-02-29T12:00:00`.
-const LENGTH: usize = super::DATE_TIME_LENGTH;
-
-/// The instant, when the text has the common form and is in the calendar; a leap second is not common.
-#[inline]
-pub(super) fn instant(text: &[u8]) -> Option<Instant> {
-    let (date_time, rest) = text.split_first_chunk::<LENGTH>()?;
-    let century = two([date_time[0], date_time[1]])?;
-    let (year_of_century, month, day) = three(date_time, 2, b'-')?;
-    let (hour, minute, second) = three(date_time, 11, b':')?;
-    let year = century * 100 + year_of_century;
-    let in_calendar = year >= 1
-        && month.wrapping_sub(1) < 12
-        && (day.wrapping_sub(1) < 28 || (day != 0 && day <= days_in_month(year, month)))
-        && hour < 24
-        && minute < 60
-        && second < 60;
-    if !in_calendar || date_time[10] != b'T' {
-        return None;
+    /// The word's digits, with zeros for the separators. `wrong` gets a high bit when they are not of this form.
+    #[inline(always)]
+    fn read(&self, word: [u8; 8], wrong: &mut u64) -> Digits {
+        let digits = u64::from_le_bytes(word) ^ self.zeros;
+        *wrong |= digits | digits.wrapping_add(self.limits);
+        Digits(digits)
     }
-    let nanos = match *rest {
-        [b'Z'] => 0,
-        [b'.', a, b, c, b'Z'] => thousandths([a, b, c])? * 1_000_000,
-        [b'.', a, b, c, d, e, f, b'Z'] => thousandths([a, b, c])? * 1_000_000 + thousandths([d, e, f])? * 1_000,
-        [b'.', a, b, c, d, e, f, g, h, i, b'Z'] => {
-            thousandths([a, b, c])? * 1_000_000 + thousandths([d, e, f])? * 1_000 + thousandths([g, h, i])?
+}
+
+#[derive(Clone, Copy)]
+struct Digits(u64);
+
+impl Digits {
+    #[inline(always)]
+    fn one(self, place: u32) -> u32 {
+        (self.0 >> (8 * place)) as u32 & 0xff
+    }
+
+    /// The numbers of two digits, each in the byte of its first digit: no byte overflows, since none is over 99.
+    #[inline(always)]
+    fn pairs(self) -> Digits {
+        Digits(self.0.wrapping_mul(10).wrapping_add(self.0 >> 8))
+    }
+}
+
+/// A high bit where the number at `place` is not one of 1 to `highest`. No other byte, being at most 99, gets one.
+#[inline(always)]
+fn outside(numbers: Digits, place: u32, highest: u64) -> u64 {
+    numbers.0.wrapping_sub(1 << (8 * place)) | numbers.0.wrapping_add((0x7f - highest) << (8 * place))
+}
+
+/// A text of the common form, in the calendar; a leap second is not common.
+struct Common {
+    year: u32,
+    month: u32,
+    day: u32,
+    hour: u32,
+    minute: u32,
+    second: u32,
+    nanos: u32,
+}
+
+#[inline(always)]
+fn read(text: &[u8]) -> Option<Common> {
+    let (date, rest) = text.split_first_chunk()?;
+    let (day_and_hour, rest) = rest.split_first_chunk()?;
+    let last = text.last_chunk()?;
+    let mut wrong = 0;
+    let date = const { Form::of(b"9999-19-") }.read(*date, &mut wrong).pairs();
+    let (year, month) = (date.one(0) * 100 + date.one(2), date.one(5));
+    let day_and_hour = const { Form::of(b"39T29:59") }.read(*day_and_hour, &mut wrong).pairs();
+    let (day, hour, minute) = (day_and_hour.one(0), day_and_hour.one(3), day_and_hour.one(6));
+    wrong |= outside(date, 5, 12) | outside(day_and_hour, 0, 31) | day_and_hour.0.wrapping_add((0x7f - 23) << 24);
+    let (second, nanos) = match text.len() {
+        24 => {
+            let digits = const { Form::of(b":59.999Z") }.read(*last, &mut wrong);
+            let pairs = digits.pairs();
+            (pairs.one(1), (pairs.one(4) * 10 + digits.one(6)) * 1_000_000)
+        }
+        20 => (const { Form::of(b"9:59:59Z") }.read(*last, &mut wrong).pairs().one(5), 0),
+        27 => {
+            let second = const { Form::of(b":59.9999") }.read(*rest.first_chunk()?, &mut wrong).pairs().one(1);
+            let pairs = const { Form::of(b".999999Z") }.read(*last, &mut wrong).pairs();
+            (second, (pairs.one(1) * 10_000 + pairs.one(3) * 100 + pairs.one(5)) * 1_000)
+        }
+        30 => {
+            let seconds = const { Form::of(b":59.9999") }.read(*rest.first_chunk()?, &mut wrong).pairs();
+            let digits = const { Form::of(b"9999999Z") }.read(*last, &mut wrong);
+            let pairs = digits.pairs();
+            let low = (pairs.one(0) * 10_000 + pairs.one(2) * 100 + pairs.one(4)) * 10 + digits.one(6);
+            (seconds.one(1), seconds.one(4) * 10_000_000 + low)
         }
         _ => return None,
     };
+    let right = wrong & HIGH_BITS == 0 && year != 0 && (day <= 28 || day <= days_in_month(year, month));
+    right.then_some(Common { year, month, day, hour, minute, second, nanos })
+}
+
+/// The instant, when the text has the common form.
+#[inline]
+pub(super) fn instant(text: &[u8]) -> Option<Instant> {
+    let Common { year, month, day, hour, minute, second, nanos } = read(text)?;
     let seconds = i64::from(days_since_1970(year, month, day)) * super::DAY_SECONDS;
     Some(Instant { seconds: seconds + i64::from(hour * 3_600 + minute * 60 + second), nanos })
+}
+
+/// The year, when the text has the common form.
+#[inline]
+pub(super) fn year(text: &[u8]) -> Option<u32> {
+    read(text).map(|common| common.year)
 }

@@ -159,6 +159,8 @@ proptest! {
         if common.is_some() || is_common {
             prop_assert_eq!(common, any, "{}", String::from_utf8_lossy(&text));
         }
+        let year = |instant: Instant| date_of(instant.seconds.div_euclid(DAY_SECONDS)).0;
+        prop_assert_eq!(common::year(&text).map(i64::from), common.map(year));
     }
 
     #[test]
