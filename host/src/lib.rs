@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod alert_events;
+pub mod breaker;
 pub mod cli;
 pub mod columns;
 pub mod commands;

@@ -25,6 +25,11 @@ impl Backoff {
         tokio::time::sleep(full.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
     }
 
+    /// Forgets the failures: the next wait is the first one.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+
     fn full_wait(&self) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.config.initial.saturating_mul(factor).min(self.config.max)

@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use wasmill_core::PartitionId;
 
+use crate::breaker::Breaker;
 use crate::config::RetryConfig;
 use crate::dead_letters;
 use crate::delivery::Delivery;
@@ -26,8 +27,8 @@ const RELAY_MAX: i64 = 500;
 pub struct Sinks {
     /// By sink index: its name.
     pub names: Vec<Arc<str>>,
-    /// Databases with the indices of their sinks.
-    pub stores: Vec<(Store, Vec<usize>)>,
+    /// The databases.
+    pub stores: Vec<StoreSinks>,
     /// Which of `stores` is home, if any.
     pub home: Option<usize>,
     /// Files and standard output by sink index. The lock keeps the lines of a group together.
@@ -44,6 +45,17 @@ pub struct Sinks {
     pub tally: Arc<Tally>,
 }
 
+/// A database with its sinks. They share its transaction, so they share its breaker.
+#[derive(Debug)]
+pub struct StoreSinks {
+    /// The database.
+    pub store: Store,
+    /// The indices of its sinks.
+    pub sinks: Vec<usize>,
+    /// Keeps lanes off it while it is away.
+    pub breaker: Breaker,
+}
+
 /// A lane's hold on its ledger rows, one per store in their order.
 #[derive(Debug)]
 pub struct Leases(Vec<Lease>);
@@ -56,7 +68,7 @@ pub struct Fenced(String);
 impl Sinks {
     /// Home, where a lane's position is kept; `None` when no sink is a database.
     pub fn home(&self) -> Option<&Store> {
-        self.home.map(|home| &self.stores[home].0)
+        self.home.map(|home| &self.stores[home].store)
     }
 
     /// Takes a partition over in every store. The position is home's; a store that does not know the partition yet begins there.
@@ -65,7 +77,7 @@ impl Sinks {
     /// See [`StoreError`].
     pub async fn acquire(&self, partition: &Arc<PartitionId>, start: i64) -> Result<Leases, StoreError> {
         let mut leases = Vec::with_capacity(self.stores.len());
-        for (store, _) in &self.stores {
+        for StoreSinks { store, .. } in &self.stores {
             leases.push(store.acquire(partition, start).await?);
         }
         Ok(Leases(leases))
@@ -92,7 +104,7 @@ impl Sinks {
         let others = (0..self.stores.len()).filter(|store| Some(*store) != self.home);
         for store in others.chain(self.home) {
             let (committed, took) = self.commit(store, &mut leases.0[store], group).await?;
-            for sink in &self.stores[store].1 {
+            for sink in &self.stores[store].sinks {
                 result.refused_late[*sink] = committed.refused[*sink];
                 result.took[*sink] = Some(took);
             }
@@ -145,22 +157,27 @@ impl Sinks {
         lease: &mut Lease,
         group: &[Delivery],
     ) -> Result<(Committed, Duration), Fenced> {
-        let (database, sinks) = &self.stores[store];
-        let mut backoff = Backoff::new(self.retry);
+        let StoreSinks { store: database, sinks, breaker } = &self.stores[store];
         loop {
+            let attempt = breaker.attempt().await;
             let started = Instant::now();
             let reason = match database.commit(lease, group).await {
                 Ok(committed) => {
+                    attempt.succeeded();
                     sinks.iter().for_each(|sink| self.health.green(&self.part(*sink)));
                     return Ok((committed, started.elapsed()));
                 }
                 Err(StoreError::Transient(reason) | StoreError::Setup(reason)) => reason,
-                Err(fenced @ StoreError::Fenced { .. }) => return Err(Fenced(fenced.to_string())),
+                Err(fenced @ StoreError::Fenced { .. }) => {
+                    // The database answered; it is this lane that cannot go on.
+                    attempt.succeeded();
+                    return Err(Fenced(fenced.to_string()));
+                }
             };
             for sink in sinks {
                 self.failed(*sink, &reason);
             }
-            backoff.wait().await;
+            attempt.failed();
         }
     }
 

@@ -9,6 +9,7 @@ use wasmill_engine::{Generation, Worker};
 use super::SetupError;
 use super::plugins::{LoadedFile, load_plugins};
 use super::stores::{self, OpenStore};
+use crate::breaker::Breaker;
 use crate::condition::Condition;
 use crate::config::{Config, From, Provenance, SinkConfig, SinkKind};
 use crate::encode::{Format, SinkEncoder};
@@ -18,7 +19,7 @@ use crate::health::Health;
 use crate::lines::LineSink;
 use crate::process::Processor;
 use crate::report::Tally;
-use crate::sinks::Sinks;
+use crate::sinks::{Sinks, StoreSinks};
 use crate::status::Status;
 
 /// Most bytes of one alert as an event: the limits of what a plugin may say are far below.
@@ -108,6 +109,7 @@ async fn sinks(
     tally: Arc<Tally>,
 ) -> Result<Sinks, SetupError> {
     let home = stores.iter().position(|store| store.is_home);
+    let store_sinks = |OpenStore { store, sinks, .. }| StoreSinks { store, sinks, breaker: Breaker::new(config.retry) };
     let writers = stores.iter().map(|store| store.writers).min().unwrap_or(config.engine.threads.max(1));
     let mut lines = Vec::new();
     for (index, sink) in config.sinks.iter().enumerate() {
@@ -121,7 +123,7 @@ async fn sinks(
     };
     Ok(Sinks {
         names: config.sinks.iter().map(|sink| Arc::from(sink.name.as_str())).collect(),
-        stores: stores.into_iter().map(|store| (store.store, store.sinks)).collect(),
+        stores: stores.into_iter().map(store_sinks).collect(),
         home,
         lines,
         dead_letters,
