@@ -9,7 +9,6 @@ mod batch;
 mod digest;
 mod fault;
 mod field;
-mod gather;
 mod keys;
 mod marks;
 mod members;

@@ -129,10 +129,15 @@ fn texts<'s>(
     batch_events: usize,
     text_before: usize,
 ) -> WrittenColumn {
+    let present = SlotState::new(State::Present, JsonType::String);
+    let moved = slots.map(|slot| slot + ((text_before as u64) << 32));
+    if events.len() == batch_events {
+        return WrittenColumn { slots: moved.collect(), states: vec![present; batch_events] };
+    }
     let mut column = WrittenColumn::absent(batch_events);
-    for (&event, slot) in events.iter().zip(slots) {
-        column.states[event as usize] = SlotState::new(State::Present, JsonType::String);
-        column.slots[event as usize] = slot + ((text_before as u64) << 32);
+    for (&event, slot) in events.iter().zip(moved) {
+        column.states[event as usize] = present;
+        column.slots[event as usize] = slot;
     }
     column
 }

@@ -1,6 +1,6 @@
 //! The columns of one plugin for some events, in the shape in which they cross. All buffers are kept from batch to batch.
 
-use wasmill_core::{Batch, FieldKind, Span, State};
+use wasmill_core::{Batch, FieldKind, SlotState, Span, State};
 
 use crate::abi;
 
@@ -37,54 +37,56 @@ const LEND_BYTES: usize = 16 << 10;
 const SAMPLE: usize = 16;
 
 impl Gathered {
-    /// Gathers the columns of `events`, and gives them as they cross.
+    /// Gathers the columns of `events` (rising), and gives them as they cross.
     pub(crate) fn gather<'a>(&'a mut self, batch: &'a Batch, events: &[u32], sources: &[Source]) -> abi::Batch<'a> {
-        self.slots(batch, events, sources);
+        let is_whole = events.len() == batch.raw.len();
+        let in_order = sources.len() == batch.columns() && sources.iter().enumerate().all(|(n, s)| s.column == n);
+        // A batch that is read as it lies is lent.
+        let lends_slots = is_whole && in_order && others(&batch.states) == 0;
         self.states.clear();
-        if !all_present(batch, events, sources) {
-            self.pack_states(batch, events, sources);
+        if !lends_slots {
+            self.gather_slots(batch, events, sources);
         }
-        self.times.clear();
-        self.times.extend(events.iter().map(|event| batch.times[*event as usize]));
-        let lend = batch.text.len() <= LEND_BYTES
-            || batch.text.len() <= self.text_read(events.len(), sources).saturating_mul(LEND_FACTOR);
-        if !lend {
+        if !is_whole {
+            self.times.clear();
+            self.times.extend(events.iter().map(|event| batch.times[*event as usize]));
+        }
+        let slots = if lends_slots { &batch.slots } else { &self.slots };
+        let lends_text =
+            batch.text.len() <= LEND_BYTES || batch.text.len() <= text_read(slots, sources).saturating_mul(LEND_FACTOR);
+        if !lends_text {
+            if lends_slots {
+                self.slots.clone_from(&batch.slots);
+            }
             self.copy_text(batch, sources);
         }
         abi::Batch {
             events: events.len() as u32,
             fields: sources.len() as u32,
-            text: if lend { &batch.text } else { &self.text },
-            slots: &self.slots,
+            text: if lends_text { &batch.text } else { &self.text },
+            slots: if lends_slots && lends_text { &batch.slots } else { &self.slots },
             states: &self.states,
-            times: &self.times,
+            times: if is_whole { &batch.times } else { &self.times },
         }
     }
 
-    /// Fills the slots row by row, as both sides lie in memory.
-    fn slots(&mut self, batch: &Batch, events: &[u32], sources: &[Source]) {
+    /// Fills slots and states row by row, as both sides lie in memory.
+    fn gather_slots(&mut self, batch: &Batch, events: &[u32], sources: &[Source]) {
         let columns = batch.columns();
         self.slots.clear();
         self.slots.reserve(events.len() * sources.len());
-        let in_order = sources.len() == columns && sources.iter().enumerate().all(|(n, source)| source.column == n);
+        let mut other = 0;
         for event in events {
             let first = *event as usize * columns;
-            let cells = &batch.slots[first..first + columns];
-            if in_order {
-                self.slots.extend_from_slice(cells);
-            } else {
-                self.slots.extend(sources.iter().map(|source| cells[source.column]));
-            }
+            let (cells, states) = (&batch.slots[first..first + columns], &batch.states[first..first + columns]);
+            self.slots.extend(sources.iter().map(|source| {
+                other |= others(&states[source.column..=source.column]);
+                cells[source.column]
+            }));
         }
-    }
-
-    /// About how many bytes of text the slots name.
-    fn text_read(&self, events: usize, sources: &[Source]) -> usize {
-        let sampled = self.slots.chunks_exact(sources.len().max(1)).step_by(SAMPLE);
-        let cells = sampled.flat_map(|row| row.iter().zip(sources));
-        let read: usize =
-            cells.filter(|(_, source)| source.spans).map(|(slot, _)| Span::of_slot(*slot).len as usize).sum();
-        read * events / events.div_ceil(SAMPLE).max(1)
+        if other != 0 {
+            self.pack_states(batch, events, sources);
+        }
     }
 
     /// Packs the states where not every slot is present. The slot of what is not present has no meaning, and becomes zero so that it
@@ -118,16 +120,17 @@ impl Gathered {
     }
 }
 
-/// Whether every cell holds a value of its column's kind.
-fn all_present(batch: &Batch, events: &[u32], sources: &[Source]) -> bool {
-    let columns = batch.columns();
-    let mut others = 0;
-    for event in events {
-        let first = *event as usize * columns;
-        let states = &batch.states[first..first + columns];
-        for source in sources {
-            others |= states[source.column].bits() ^ State::Present as u8;
-        }
-    }
-    others == 0
+/// Not zero when a state is another than present.
+#[inline(always)]
+fn others(states: &[SlotState]) -> u8 {
+    states.iter().fold(0, |others, state| others | state.bits() ^ State::Present as u8)
+}
+
+/// About how many bytes of text the slots name.
+fn text_read(slots: &[u64], sources: &[Source]) -> usize {
+    let rows = slots.chunks_exact(sources.len().max(1));
+    let events = rows.len();
+    let cells = rows.step_by(SAMPLE).flat_map(|row| row.iter().zip(sources));
+    let read: usize = cells.filter(|(_, source)| source.spans).map(|(slot, _)| Span::of_slot(*slot).len as usize).sum();
+    read * events / events.div_ceil(SAMPLE).max(1)
 }

@@ -236,7 +236,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(3_000))]
+        #![proptest_config(ProptestConfig::default())]
 
         #[test]
         fn every_double_is_read_back(bits in any::<u64>()) {

@@ -163,7 +163,6 @@ fn patterns_are_limited_in_length_and_size() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 2_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()
     })]

@@ -10,8 +10,7 @@ use wasmill_core::{
 pub(crate) const EVENT_BYTES_MAX: usize = 4 << 20;
 
 pub(crate) fn config() -> ProptestConfig {
-    let cases = std::env::var("WASMILL_SOAK_CASES").map_or(500, |text| text.parse().expect("a number of cases"));
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
 pub(crate) fn path(text: &str) -> Path {

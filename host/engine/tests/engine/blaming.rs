@@ -11,7 +11,7 @@ const DEEDS: [&str; 9] =
     ["v:trap", "e:trap", "a:trap", "v:panic:x", "v:few_actions", "e:far_slot", "a:twice", "v:reject:no", "v:drop"];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::property_config())]
 
     #[test]
     fn exactly_the_guilty_are_rejected_and_the_innocent_fare_alike(

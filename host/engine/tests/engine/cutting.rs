@@ -62,7 +62,7 @@ fn results(payloads: &[String], cuts: &[usize], limits: &Limits) -> Option<Resul
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::property_config())]
 
     #[test]
     fn results_do_not_depend_on_where_batches_were_cut(

@@ -3,12 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use proptest::prelude::ProptestConfig;
 use serde_json::{Value, json};
 use wasmill_core::{Batch, EventTime, PartitionId, ProjectionBuilder, RawBatch};
 use wasmill_engine::{
     Blame, Broken, Compiler, Engine, EngineOptions, Generation, InstanceMode, Limits, LoadError, Outcome, Plugin,
     PluginSpec, Worker,
 };
+
+/// Of properties whose cases are whole runs of the engine: fewer than others have.
+pub(crate) fn property_config() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.div_ceil(16), failure_persistence: None, ..usual }
+}
 
 /// A guest's component; `None`, said loudly, where the guests are not built.
 pub(crate) fn component(name: &str) -> Option<Arc<[u8]>> {

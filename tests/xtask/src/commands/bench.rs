@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask soak`: services for load, then the program that measures.
+//! `cargo xtask bench` and `cargo xtask soak`: services for load, then the program that measures; and properties with many cases.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -11,13 +11,39 @@ use super::demo::build_wasmill;
 use super::environment::Environment;
 use super::plugins;
 use super::run::run;
+use super::test::without_guests;
+
+/// Cases of each property in a soak; `.cargo/config.toml` has those of a test run.
+const SOAK_CASES: &str = "10000";
+/// The test programs that hold properties, beside the libraries' own tests.
+const PROPERTY_TESTS: [&str; 4] = ["core", "engine", "config", "problems"];
 
 pub(crate) fn bench(args: &[OsString]) -> Result<()> {
     measure("bench", args)
 }
 
+/// What runs too long for `test`: without arguments both parts.
 pub(crate) fn soak(args: &[OsString]) -> Result<()> {
-    measure("soak", args)
+    match args {
+        [] => {
+            properties()?;
+            measure("soak", args)
+        }
+        [part] if part == "properties" => properties(),
+        _ => measure("soak", args),
+    }
+}
+
+/// Every property with many cases, those that feed random bytes to parsers and to the engine among them.
+fn properties() -> Result<()> {
+    plugins::build()?;
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--release", "--workspace", "--lib", "--no-fail-fast"]);
+    for target in PROPERTY_TESTS {
+        cargo.args(["--test", target]);
+    }
+    without_guests(&mut cargo)?;
+    run(cargo.env("PROPTEST_CASES", SOAK_CASES))
 }
 
 fn measure(what: &str, args: &[OsString]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -22,10 +22,7 @@ pub(crate) fn test(filter: &[String]) -> Result<()> {
     let environment = Environment::start(KafkaRecipe::default())?;
     let mut cargo = workspace::cargo();
     cargo.args(["test", "--release", "--workspace", "--no-fail-fast"]);
-    // Guests have no code outside of WebAssembly.
-    for guest in Metadata::of_workspace()?.members_in("tests/guests") {
-        cargo.args(["--exclude", &guest.name]);
-    }
+    without_guests(&mut cargo)?;
     cargo.arg("--").args(filter).stdout(Stdio::piped());
     environment.apply(&mut cargo);
 
@@ -47,6 +44,14 @@ pub(crate) fn test(filter: &[String]) -> Result<()> {
     }
     if sum.passed == 0 {
         bail!("no test ran: no name contains {}", filter.join(" or "));
+    }
+    Ok(())
+}
+
+/// Leaves the guests out: they have no code outside of WebAssembly.
+pub(super) fn without_guests(cargo: &mut Command) -> Result<()> {
+    for guest in Metadata::of_workspace()?.members_in("tests/guests") {
+        cargo.args(["--exclude", &guest.name]);
     }
     Ok(())
 }
