@@ -10,8 +10,8 @@ pub(crate) const TEXT_BYTES_MAX: usize = u32::MAX as usize;
 /// Text up to these lengths is copied as one block of so many bytes, which is faster than by its own length.
 const SHORT_BYTES: usize = 16;
 const MIDDLE_BYTES: usize = 64;
-/// Room is cleared so many bytes ahead.
-const CLEARED_AHEAD: usize = 8 << 10;
+/// So much room for text is made ready at once: it is zeroed while it is near, and what is never used never is.
+const ROOM_BYTES: usize = 4096;
 
 /// A value that was found: the range of its token in the payload (a string's with its quotes) and what it is.
 #[derive(Clone, Copy, Debug)]
@@ -221,7 +221,7 @@ impl TextArena {
 
     /// Room for `bytes` bytes.
     pub(crate) fn with_room(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), len: 0, limit: TEXT_BYTES_MAX, overflowed: false }
+        Self::after(Vec::with_capacity(bytes))
     }
 
     /// Holds at most `limit` bytes.
@@ -303,14 +303,7 @@ impl TextArena {
             self.overflowed = true;
             return false;
         }
-        let most = self.limit + MIDDLE_BYTES;
-        if wanted > self.bytes.capacity() {
-            let room = wanted.max(2 * self.bytes.len()).min(most);
-            self.bytes.reserve_exact(room - self.bytes.len());
-        }
-        // Not all at once: what is cleared is then still at hand when it is written.
-        let cleared = wanted.max((wanted + CLEARED_AHEAD).min(self.bytes.capacity()).min(most));
-        self.bytes.resize(cleared, 0);
+        self.bytes.resize((wanted + ROOM_BYTES).min(self.limit + MIDDLE_BYTES), 0);
         true
     }
 }

@@ -1,6 +1,6 @@
 //! The scanner: walks a payload once, the whole of it, and hands over the wanted values.
 //!
-//! It is iterative, with stacks of fixed size, so that no payload can overflow the program's. It takes what RFC 8259
+//! It is iterative, with stacks that the wanted paths bound, so that no payload can overflow the program's. It takes what RFC 8259
 //! calls JSON, in UTF-8, without lone surrogates, to a depth of [`DEPTH_MAX`]. Of duplicate keys the last one wins, and takes
 //! back what the earlier ones' values held.
 
@@ -12,13 +12,10 @@ use crate::number;
 use crate::row::{Row, Token, Value};
 use crate::tokens::{byte, check_depth, check_key_begins, colon, literal, skip_space, string_end};
 use crate::trie::{ROOT, Trie, UNWANTED, Usual};
-use crate::{PATH_KEYS_MAX, skip, string};
+use crate::{skip, string};
 
 /// The most objects and arrays inside each other, the payload's own object included.
 pub const DEPTH_MAX: usize = 128;
-
-/// The most objects inside each other that are looked into: one per key of a path.
-const WANTED_DEPTH_MAX: usize = PATH_KEYS_MAX;
 
 /// Scans payloads for the paths of one trie. Its buffers and what it learnt of the payloads' keys serve the next one.
 pub(crate) struct Scanner<'t> {
@@ -26,6 +23,8 @@ pub(crate) struct Scanner<'t> {
     keys: Keys,
     marks: Marks,
     key_text: Vec<u8>,
+    /// The objects around the innermost one that is open and in which something is wanted: at most one per key of a path.
+    frames: Vec<Frame>,
 }
 
 /// An object in which something is wanted, and that is open.
@@ -46,7 +45,7 @@ impl Frame {
 
 impl<'t> Scanner<'t> {
     pub(crate) fn new(trie: &'t Trie) -> Self {
-        Self { trie, keys: Keys::new(trie), marks: Marks::new(), key_text: Vec::new() }
+        Self { trie, keys: Keys::new(trie), marks: Marks::new(), key_text: Vec::new(), frames: Vec::new() }
     }
 
     /// Scans a payload, which must be an object. After a fault the row holds nothing of use.
@@ -98,7 +97,7 @@ impl<'t> Scanner<'t> {
 
     /// One turn of the outer loop takes one value, at `at`, for the node `target`.
     fn walk(&mut self, payload: &[u8], depth_max: usize, row: &mut Row<'_>) -> Result<(), Fault> {
-        let mut frames = [Frame::OUTERMOST; WANTED_DEPTH_MAX];
+        self.frames.clear();
         let mut frame = Frame::OUTERMOST;
         let mut depth = 0;
         let mut target = ROOT;
@@ -118,7 +117,7 @@ impl<'t> Scanner<'t> {
                 }
                 b'{' if target != UNWANTED && self.trie.node(target).has_children() => {
                     check_depth(depth, depth_max, at)?;
-                    frames[depth] = frame;
+                    self.frames.push(frame);
                     depth += 1;
                     frame = Frame { node: target, start: start as u32, place: self.keys.start(target) };
                     if depth > 1 {
@@ -179,7 +178,7 @@ impl<'t> Scanner<'t> {
                 let token = Token { start: frame.start as usize, end: at, value: Value::Object };
                 row.store(self.trie.node(frame.node), payload, &token);
                 depth -= 1;
-                frame = frames[depth];
+                frame = self.frames.pop().expect("one was pushed per level");
             }
         }
     }
