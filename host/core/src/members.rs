@@ -89,7 +89,7 @@ impl Members<'_> {
         skip::container(self.payload, self.marks, start, self.depth, self.depth_max).ok()
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn any(&self, known: &Known, start: usize, end: usize, value: Value, row: &mut Row<'_>) {
         row.value(self.trie.node(known.child), self.payload, &Token { start, end, value });
     }

@@ -128,8 +128,13 @@ fn eight(bytes: &[u8], at: usize) -> u64 {
 
 #[inline(never)]
 fn last_of_eight(bytes: &[u8], at: usize) -> u64 {
-    let rest = bytes.get(at..).unwrap_or_default();
-    rest.iter().rev().fold(0, |chunk, &byte| chunk << 8 | u64::from(byte))
+    match bytes.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last).unbounded_shr(8 * (at + 8 - bytes.len()) as u32),
+        None => {
+            let rest = bytes.get(at..).unwrap_or_default();
+            rest.iter().rev().fold(0, |chunk, &byte| chunk << 8 | u64::from(byte))
+        }
+    }
 }
 
 /// How many of the eight bytes (first in the lowest bits) are digits before something else comes, and their value.

@@ -128,7 +128,7 @@ impl Row<'_> {
     }
 
     /// Takes the value at `node` for all that it is wanted for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn store(&mut self, node: &Node, payload: &[u8], token: &Token) {
         for target in &node.targets {
             match *target {
