@@ -2,14 +2,15 @@
 //!
 //! This module holds all of the SDK's unsafe code. Its proof:
 //! - **Shape.** Every `Batch` has `slots.len() == events * kinds.len()`, `times.len() == events`, and `states` either empty
-//!   or two bits for every slot (`shape`, called by both constructors). A `Row` is made only for `event < events`
+//!   or two bits for every slot (`shape`, called by both constructors). A [`View`] has the lists of one batch, and so its shape;
+//!   its `dynamic` kinds are the batch's without the first `fixed` (`view`). A `Row` is made only for `event < events`
 //!   (`readers`), and its fields are indexed only below `kinds.len()` (`Reader` at compile time against `F::FIELDS`, which
-//!   `readers` compares with the batch; `Slots`, on each read), so slot, state and time are in bounds. `Slots` are made only
-//!   from a row (`dynamic`): both `kinds` and `slots` of the row without the first fields, so they are as many.
+//!   `readers` compares with the view; `Slots`, made from a row, against `dynamic` on each read), so slot, state and time are
+//!   in bounds.
 //! - **Text.** The slot of a present field whose kind is a range lies in `text` and is UTF-8. Natively [`Batch::new`] checks
 //!   each. In a guest the host vouches for it, as the interface demands, and it owns the guest's memory anyway. A slot is read
 //!   as a range only when its field's kind is one: `Reader` compares the type with `F::FIELDS` at compile time, `Slots` the
-//!   getter with the batch on each read.
+//!   getter with the view on each read.
 
 use std::marker::PhantomData;
 
@@ -49,14 +50,12 @@ impl Batch {
     /// A sentence, when the lists do not fit each other, or a text slot is out of range or not UTF-8.
     pub fn new(kinds: Vec<Kind>, lists: Lists) -> Result<Self, String> {
         let batch = Self::shape(kinds, lists)?;
-        for event in 0..batch.events {
-            let row = batch.row(event);
-            for (field, kind) in batch.kinds.iter().enumerate() {
-                if kind.is_range() && row.state(field) == State::Present {
-                    batch
-                        .check_range(row.slots[field])
-                        .map_err(|why| format!("event {event}, field {field}: {why}"))?;
-                }
+        for (number, slot) in batch.slots.iter().enumerate() {
+            let (event, field) = (number / batch.kinds.len(), number % batch.kinds.len());
+            // SAFETY: the number is one of a slot.
+            let is_present = unsafe { state(&batch.states, number) } == State::Present;
+            if batch.kinds[field].is_range() && is_present {
+                batch.check_range(*slot).map_err(|why| format!("event {event}, field {field}: {why}"))?;
             }
         }
         Ok(batch)
@@ -81,15 +80,10 @@ impl Batch {
         &self.kinds
     }
 
-    /// Each event, to be read as an `F`.
-    ///
-    /// # Panics
-    /// When the batch's first fields are not those of `F`.
-    pub(crate) fn readers<'a, F: Fields<'a>>(&'a self) -> impl Iterator<Item = Reader<'a, F>> {
-        let fits = F::FIELDS.len() <= self.kinds.len()
-            && F::FIELDS.iter().zip(&self.kinds).all(|(field, kind)| field.kind == *kind);
-        assert!(fits, "the batch's fields are not the ones that the plugin reads");
-        (0..self.events).map(|event| Reader(self.row(event), PhantomData))
+    /// The batch for a plugin whose struct names the first `fixed` fields, as are at least that many.
+    pub(crate) fn view(&self, fixed: usize) -> View<'_> {
+        let Batch { kinds, text, slots, states, times, .. } = self;
+        View { kinds, dynamic: &kinds[fixed..], text, slots, states, times }
     }
 
     fn shape(kinds: Vec<Kind>, lists: Lists) -> Result<Self, String> {
@@ -110,15 +104,37 @@ impl Batch {
         std::str::from_utf8(bytes).map_err(|_| "its text is not UTF-8")?;
         Ok(())
     }
+}
 
-    #[inline(always)]
-    fn row(&self, event: usize) -> Row<'_> {
-        debug_assert!(event < self.events);
-        let first = event * self.kinds.len();
-        // SAFETY: every caller counts event up to events, and by the shape there are `kinds.len()` slots and one time per event.
-        let (slots, time) =
-            unsafe { (self.slots.get_unchecked(first..first + self.kinds.len()), *self.times.get_unchecked(event)) };
-        Row { batch: self, slots, first, text: &self.text, time }
+/// A batch as events are read from it: what a read needs, side by side.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    kinds: &'a [Kind],
+    /// Of the last fields, those that only the config names.
+    dynamic: &'a [Kind],
+    text: &'a [u8],
+    slots: &'a [u64],
+    states: &'a [u64],
+    times: &'a [i64],
+}
+
+impl<'a> View<'a> {
+    /// The number of events.
+    pub(crate) fn events(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Each event, to be read as an `F`.
+    ///
+    /// # Panics
+    /// When the batch's first fields are not those of `F`.
+    pub(crate) fn readers<F: Fields<'a>>(&'a self) -> impl Iterator<Item = Reader<'a, F>> {
+        let fixed = self.kinds.len() - self.dynamic.len();
+        let fits =
+            F::FIELDS.len() == fixed && F::FIELDS.iter().zip(self.kinds).all(|(field, kind)| field.kind == *kind);
+        assert!(fits, "the batch's fields are not the ones that the plugin reads");
+        (0..self.events()).map(|event| Reader(Row { view: self, event }, PhantomData))
     }
 }
 
@@ -144,27 +160,29 @@ fn range(slot: u64) -> (usize, usize) {
 /// One event of a batch.
 #[derive(Clone, Copy, Debug)]
 struct Row<'a> {
-    batch: &'a Batch,
-    slots: &'a [u64],
-    /// The number of the row's first slot in the batch.
-    first: usize,
-    text: &'a [u8],
-    time: i64,
+    view: &'a View<'a>,
+    event: usize,
 }
 
 impl<'a> Row<'a> {
+    /// The number of the row's first slot in the batch.
+    #[inline(always)]
+    fn first(&self) -> usize {
+        self.event * self.view.kinds.len()
+    }
+
     #[inline(always)]
     fn state(&self, field: usize) -> State {
-        debug_assert!(field < self.slots.len());
-        // SAFETY: field < slots.len(), which each caller has checked, so by the shape this is a slot of the batch.
-        unsafe { state(&self.batch.states, self.first + field) }
+        debug_assert!(field < self.view.kinds.len());
+        // SAFETY: field < kinds.len(), which each caller has checked, so by the shape this is a slot of the batch.
+        unsafe { state(self.view.states, self.first() + field) }
     }
 
     #[inline(always)]
     fn cell(&self, field: usize) -> Cell<'a> {
-        debug_assert!(field < self.slots.len());
-        // SAFETY: field < slots.len(), which each caller has checked.
-        Cell { bits: unsafe { *self.slots.get_unchecked(field) }, text: self.text }
+        debug_assert!(field < self.view.kinds.len());
+        // SAFETY: as for the state.
+        Cell { bits: unsafe { *self.view.slots.get_unchecked(self.first() + field) }, text: self.view.text }
     }
 }
 
@@ -197,16 +215,14 @@ impl<'a, F: Fields<'a>> Reader<'a, F> {
     /// The event's time, nanoseconds since 1970-01-01T00:00:00Z.
     #[inline(always)]
     pub fn time_ns(&self) -> i64 {
-        self.0.time
+        // SAFETY: a row's event is one of the batch, and by the shape each has a time.
+        unsafe { *self.0.view.times.get_unchecked(self.0.event) }
     }
 
     /// The fields after `F::FIELDS`, which the config names.
     #[inline(always)]
     pub fn dynamic(&self) -> Slots<'a> {
-        let Row { batch, slots, first, text, .. } = self.0;
-        let fixed = F::FIELDS.len();
-        let (kinds, slots) = (batch.kinds.get(fixed..).unwrap_or_default(), slots.get(fixed..).unwrap_or_default());
-        Slots { kinds, slots, states: &batch.states, first: first + fixed, text }
+        Slots { view: self.0.view, first: self.0.first() + F::FIELDS.len() }
     }
 }
 
@@ -240,28 +256,23 @@ impl<'a> Cell<'a> {
 /// field was declared with is a mistake in the plugin and panics.
 #[derive(Clone, Copy, Debug)]
 pub struct Slots<'a> {
-    // All that a read needs, side by side: in a loop over events only `slots` and `first` change, the others stay in registers.
-    kinds: &'a [Kind],
-    /// As many as `kinds`.
-    slots: &'a [u64],
-    /// Those of the whole batch.
-    states: &'a [u64],
+    // Two words, which are handed from function to function in registers.
+    view: &'a View<'a>,
     /// The number of field 0's slot in the batch.
     first: usize,
-    text: &'a [u8],
 }
 
 impl<'a> Slots<'a> {
     /// The number of fields.
     #[inline]
     pub fn len(&self) -> usize {
-        self.kinds.len()
+        self.view.dynamic.len()
     }
 
     /// Whether the config names no field.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.kinds.is_empty()
+        self.view.dynamic.is_empty()
     }
 
     /// Whether the event has field `i`.
@@ -312,24 +323,23 @@ impl<'a> Slots<'a> {
 
     #[inline(always)]
     fn present(&self, i: usize, kind: Kind) -> Option<Cell<'a>> {
-        let declared = self.kinds.get(i).copied();
+        let declared = self.view.dynamic.get(i).copied();
         if declared != Some(kind) {
             mistaken(i, kind, declared);
         }
         if self.state_unchecked(i) != State::Present {
             return None;
         }
-        debug_assert!(i < self.slots.len());
-        // SAFETY: i < kinds.len(), and by the shape there are as many slots.
-        Some(Cell { bits: unsafe { *self.slots.get_unchecked(i) }, text: self.text })
+        // SAFETY: i < dynamic.len(), so by the shape this is a slot of the event.
+        Some(Cell { bits: unsafe { *self.view.slots.get_unchecked(self.first + i) }, text: self.view.text })
     }
 
     /// The state of field i < len(), which the callers have checked.
     #[inline(always)]
     fn state_unchecked(&self, i: usize) -> State {
         debug_assert!(i < self.len());
-        // SAFETY: by the shape slot `first + i` is one of the batch.
-        unsafe { state(self.states, self.first + i) }
+        // SAFETY: as for the slot.
+        unsafe { state(self.view.states, self.first + i) }
     }
 }
 

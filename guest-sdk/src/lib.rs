@@ -97,6 +97,7 @@ pub use writer::{Columns, Put, Writer};
 /// What the macros' code names. Not for authors: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::batch::View;
     pub use crate::config::NoConfig;
     pub use crate::config::value::{Object, variant};
     pub use crate::field::FixedField;

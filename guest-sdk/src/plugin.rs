@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use crate::alert::Evaluation;
-use crate::batch::Batch;
+use crate::batch::{Batch, View};
 use crate::config::Prepare;
 use crate::field::{Field, FixedField, Kind, check_path};
 use crate::verdict::Verdicts;
@@ -51,19 +51,19 @@ impl Columnar {
 /// A [`Plugin`] that judges events.
 pub trait Validator: Plugin {
     #[doc(hidden)]
-    fn validate(batch: &Batch, settings: &Self::Settings) -> Verdicts;
+    fn validate(view: &View<'_>, settings: &Self::Settings) -> Verdicts;
 }
 
 /// A [`Plugin`] that adds to events.
 pub trait Enricher: Plugin {
     #[doc(hidden)]
-    fn enrich<'a>(batch: &'a Batch, settings: &'a Self::Settings, writer: &mut Writer<'a>);
+    fn enrich<'a>(view: &'a View<'a>, settings: &'a Self::Settings, writer: &mut Writer<'a>);
 }
 
 /// A [`Plugin`] that raises alerts.
 pub trait Alerter: Plugin {
     #[doc(hidden)]
-    fn evaluate(batch: &Batch, settings: &Self::Settings) -> Evaluation;
+    fn evaluate(view: &View<'_>, settings: &Self::Settings) -> Evaluation;
 }
 
 /// What a plugin tells the host about itself.
@@ -127,8 +127,9 @@ impl<P: Plugin> Loaded<P> {
         &self.read_kinds
     }
 
-    fn check(&self, batch: &Batch) {
+    fn view<'b>(&self, batch: &'b Batch) -> View<'b> {
         assert!(batch.kinds() == self.read_kinds, "the batch's fields are not the ones in the plugin's manifest");
+        batch.view(P::shape().reads.fixed.len())
     }
 }
 
@@ -138,17 +139,16 @@ impl<P: Validator> Loaded<P> {
     /// # Panics
     /// When the batch's fields are not those of the manifest, or the plugin's function panics. So do the other two.
     pub fn validate(&self, batch: &Batch) -> Verdicts {
-        self.check(batch);
-        P::validate(batch, &self.settings)
+        P::validate(&self.view(batch), &self.settings)
     }
 }
 
 impl<P: Enricher> Loaded<P> {
     /// What the plugin writes to a batch.
     pub fn enrich(&self, batch: &Batch) -> Columns {
-        self.check(batch);
+        let view = self.view(batch);
         let mut writer = Writer::new(batch.events(), &self.write_kinds);
-        P::enrich(batch, &self.settings, &mut writer);
+        P::enrich(&view, &self.settings, &mut writer);
         writer.finish()
     }
 }
@@ -156,8 +156,7 @@ impl<P: Enricher> Loaded<P> {
 impl<P: Alerter> Loaded<P> {
     /// What the plugin raises about a batch.
     pub fn evaluate(&self, batch: &Batch) -> Evaluation {
-        self.check(batch);
-        P::evaluate(batch, &self.settings)
+        P::evaluate(&self.view(batch), &self.settings)
     }
 }
 

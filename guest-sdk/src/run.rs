@@ -1,7 +1,7 @@
 //! The loops over a batch that the attributes call.
 
 use crate::alert::{Alert, Evaluation};
-use crate::batch::Batch;
+use crate::batch::View;
 use crate::fields::Fields;
 use crate::output::Output;
 use crate::verdict::{Verdict, Verdicts};
@@ -9,9 +9,9 @@ use crate::writer::Writer;
 
 /// Judges each event of a batch.
 #[inline]
-pub fn validate<'a, F: Fields<'a>, V: Into<Verdict>>(batch: &'a Batch, judge: impl Fn(F) -> V) -> Verdicts {
-    let mut verdicts = Verdicts::passed(batch.events());
-    for (event, reader) in batch.readers::<F>().enumerate() {
+pub fn validate<'a, F: Fields<'a>, V: Into<Verdict>>(view: &'a View<'a>, judge: impl Fn(F) -> V) -> Verdicts {
+    let mut verdicts = Verdicts::passed(view.events());
+    for (event, reader) in view.readers::<F>().enumerate() {
         match F::read(reader) {
             Ok(fields) => verdicts.set(event, judge(fields).into()),
             Err(unfit) => verdicts.reject_unfit(event, unfit, F::FIELDS),
@@ -22,8 +22,8 @@ pub fn validate<'a, F: Fields<'a>, V: Into<Verdict>>(batch: &'a Batch, judge: im
 
 /// Writes to each event of a batch.
 #[inline]
-pub fn enrich<'a, F: Fields<'a>, O: Output<'a>>(batch: &'a Batch, writer: &mut Writer<'a>, enrich: impl Fn(F) -> O) {
-    for reader in batch.readers::<F>() {
+pub fn enrich<'a, F: Fields<'a>, O: Output<'a>>(view: &'a View<'a>, writer: &mut Writer<'a>, enrich: impl Fn(F) -> O) {
+    for reader in view.readers::<F>() {
         match F::read(reader) {
             Ok(fields) => enrich(fields).write(writer),
             Err(_) => writer.keep_event(),
@@ -34,11 +34,11 @@ pub fn enrich<'a, F: Fields<'a>, O: Output<'a>>(batch: &'a Batch, writer: &mut W
 /// Raises alerts about each event of a batch.
 #[inline]
 pub fn evaluate<'a, F: Fields<'a>, A: IntoIterator<Item = Alert>>(
-    batch: &'a Batch,
+    view: &'a View<'a>,
     raise: impl Fn(F) -> A,
 ) -> Evaluation {
     let mut evaluation = Evaluation::default();
-    for (event, reader) in batch.readers::<F>().enumerate() {
+    for (event, reader) in view.readers::<F>().enumerate() {
         if let Ok(fields) = F::read(reader) {
             // Mostly there is none, and then this costs less than `extend`.
             for alert in raise(fields) {

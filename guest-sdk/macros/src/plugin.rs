@@ -150,9 +150,9 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
         Kind::Validator => quote! {
             #[automatically_derived]
             impl ::wasmill_sdk::Validator for #name {
-                fn validate(batch: &::wasmill_sdk::Batch, settings: &Self::Settings) -> ::wasmill_sdk::Verdicts {
+                fn validate(view: &::wasmill_sdk::__private::View<'_>, settings: &Self::Settings) -> ::wasmill_sdk::Verdicts {
                     let _ = settings;
-                    ::wasmill_sdk::__private::run::validate::<#fields, _>(batch, #call)
+                    ::wasmill_sdk::__private::run::validate::<#fields, _>(view, #call)
                 }
             }
         },
@@ -160,21 +160,21 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
             #[automatically_derived]
             impl ::wasmill_sdk::Enricher for #name {
                 fn enrich<'a>(
-                    batch: &'a ::wasmill_sdk::Batch,
+                    view: &'a ::wasmill_sdk::__private::View<'a>,
                     settings: &'a Self::Settings,
                     writer: &mut ::wasmill_sdk::Writer<'a>,
                 ) {
                     let _ = settings;
-                    ::wasmill_sdk::__private::run::enrich::<#fields, _>(batch, writer, #call)
+                    ::wasmill_sdk::__private::run::enrich::<#fields, _>(view, writer, #call)
                 }
             }
         },
         Kind::Alerter => quote! {
             #[automatically_derived]
             impl ::wasmill_sdk::Alerter for #name {
-                fn evaluate(batch: &::wasmill_sdk::Batch, settings: &Self::Settings) -> ::wasmill_sdk::Evaluation {
+                fn evaluate(view: &::wasmill_sdk::__private::View<'_>, settings: &Self::Settings) -> ::wasmill_sdk::Evaluation {
                     let _ = settings;
-                    ::wasmill_sdk::__private::run::evaluate::<#fields, _>(batch, #call)
+                    ::wasmill_sdk::__private::run::evaluate::<#fields, _>(view, #call)
                 }
             }
         },
