@@ -56,6 +56,12 @@ impl Term {
         }
     }
 
+    /// Whether the answer of [`Term::test`] is a yes.
+    #[inline(always)]
+    pub(crate) fn holds(&self, fields: &impl Fields) -> bool {
+        if let Self::Test(test) = self { test.holds(fields) } else { self.test(fields) == Answer::Yes }
+    }
+
     pub(crate) fn evaluate<'v>(&'v self, fields: &'v impl Fields) -> Result<Value<'v>, EvalError> {
         match self {
             Self::Constant(constant) => Ok(constant.value()),
@@ -83,6 +89,39 @@ impl Term {
 }
 
 impl Test {
+    /// Whether the answer of [`Test::test`] is a yes. For that a no need not be told from an error: an `&&` holds if all of its
+    /// operands do, an `||` if one does.
+    #[inline(always)]
+    fn holds(&self, fields: &impl Fields) -> bool {
+        let (tests, decisive) = match self {
+            Self::And(tests) => (&**tests, false),
+            Self::Or(tests) => (&**tests, true),
+            test => (std::slice::from_ref(test), false),
+        };
+        for test in tests {
+            if test.operand_holds(fields) == decisive {
+                return decisive;
+            }
+        }
+        !decisive
+    }
+
+    /// As [`Test::holds`], for the comparisons that rules mostly consist of without a call.
+    #[inline(always)]
+    fn operand_holds(&self, fields: &impl Fields) -> bool {
+        match self {
+            Self::Flag(slot) => fields.boolean(slot.index()) == Some(true),
+            Self::FlagEquals(slot, flag) => fields.boolean(slot.index()) == Some(*flag),
+            Self::TextEquals(slot, text) => fields.text(slot.index()).is_some_and(|found| *found == **text),
+            Self::FloatEquals(slot, number) => fields.float(slot.index()) == Some(*number),
+            Self::FloatOrder(slot, order, number) => {
+                fields.float(slot.index()).is_some_and(|found| order.of_floats(found, *number))
+            }
+            test => test.test(fields) == Answer::Yes,
+        }
+    }
+
+    #[inline(never)]
     pub(crate) fn test(&self, fields: &impl Fields) -> Answer {
         match self {
             Self::Always(holds) => (*holds).into(),
@@ -124,12 +163,7 @@ impl Test {
                 equality(fields, *slot, fields.float(slot.index()), |found| numbers.contains(&found))
             }
             Self::FloatOrder(slot, order, number) => {
-                operator(fields, *slot, fields.float(slot.index()), |found| match order {
-                    Order::Less => found < *number,
-                    Order::LessOrEqual => found <= *number,
-                    Order::Greater => found > *number,
-                    Order::GreaterOrEqual => found >= *number,
-                })
+                operator(fields, *slot, fields.float(slot.index()), |found| order.of_floats(found, *number))
             }
             general => general.test_terms(fields).into(),
         }
@@ -245,6 +279,16 @@ impl TextTest {
 }
 
 impl Order {
+    #[inline(always)]
+    fn of_floats(self, found: f64, number: f64) -> bool {
+        match self {
+            Self::Less => found < number,
+            Self::LessOrEqual => found <= number,
+            Self::Greater => found > number,
+            Self::GreaterOrEqual => found >= number,
+        }
+    }
+
     /// Whether the ordering holds for what was found; nothing holds for NaN.
     fn holds(self, found: Option<Ordering>) -> bool {
         match self {

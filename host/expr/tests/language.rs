@@ -32,7 +32,10 @@ fn event() -> Json {
 
 fn test(source: &str) -> Result<bool, EvalError> {
     let program = Program::condition(source).unwrap_or_else(|error| panic!("{source}: {error}"));
-    program.test(&Event::new(&event(), program.columns()))
+    let event = Event::new(&event(), program.columns());
+    let answer = program.test(&event);
+    assert_eq!(program.matches(&event), answer == Ok(true), "{source}");
+    answer
 }
 
 fn check(cases: &[(&str, Result<bool, EvalError>)]) {

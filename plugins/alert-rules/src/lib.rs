@@ -24,15 +24,9 @@ pub struct Event<'a> {
 
 /// One alert per rule that matches, in the order of the rules.
 #[wasmill_sdk::alerter]
-pub fn raise_alerts(event: Event<'_>, rules: &Rules) -> Vec<Alert> {
+pub fn raise_alerts(event: Event<'_>, rules: &Rules) -> impl Iterator<Item = Alert> {
     let columns = Columns(event.slots);
-    let mut alerts = Vec::new(); // allocates with the first alert
-    for rule in rules.iter() {
-        if rule.when.matches(&columns) {
-            alerts.push(rule.alert(&columns));
-        }
-    }
-    alerts
+    rules.iter().filter(move |rule| rule.when.matches(&columns)).map(move |rule| rule.alert(&columns))
 }
 
 #[cfg(test)]
