@@ -19,14 +19,17 @@ pub(crate) struct Writer {
     /// The time written last, and the range of its text; none is empty.
     ns: i64,
     slot: u64,
-    /// The second written last, and its text up to the point of the fraction.
-    second: i64,
+    /// The second that `text` is of: its nanoseconds, and its beginning, which wraps around where 64 bits do not hold it.
+    first: i64,
+    last: i64,
+    start: i64,
+    /// Up to the point of the fraction.
     text: [u8; LENGTH_MAX],
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Writer { ns: 0, slot: 0, second: 0, text: text_of(0) }
+        Writer { ns: 0, slot: 0, first: 0, last: NS_PER_S - 1, start: 0, text: text_of(0) }
     }
 }
 
@@ -37,57 +40,72 @@ impl Writer {
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, ns: i64) -> u64 {
         if self.ns != ns || self.slot == 0 {
             let offset = out.len();
-            self.append(out, ns);
+            if ns < self.first || ns > self.last {
+                self.renew(ns);
+            }
+            self.append(out, ns.wrapping_sub(self.start) as u32);
             (self.ns, self.slot) = (ns, range(offset, out.len() - offset));
         }
         self.slot
     }
 
-    #[inline(always)]
-    fn append(&mut self, out: &mut Vec<u8>, ns: i64) {
-        let second = ns.div_euclid(NS_PER_S);
-        if self.second != second {
-            (self.second, self.text) = (second, text_of(second));
-        }
-        let fraction = ns.rem_euclid(NS_PER_S) as u32;
-        let (millis, finer) = (fraction / 1_000_000, fraction % 1_000_000);
-        if fraction == 0 {
-            self.end::<{ WHOLE + 1 }>(out);
-        } else if finer == 0 {
-            self.digits(0, millis);
-            self.end::<{ WHOLE + 5 }>(out);
-        } else {
-            self.append_fine(out, millis, finer);
-        }
-    }
-
+    /// Makes the text be that of another second.
     #[inline(never)]
-    fn append_fine(&mut self, out: &mut Vec<u8>, millis: u32, finer: u32) {
-        self.digits(0, millis);
-        self.digits(1, finer / 1_000);
-        if finer.is_multiple_of(1_000) {
-            self.end::<{ WHOLE + 8 }>(out);
-        } else {
-            self.digits(2, finer % 1_000);
-            self.end::<{ WHOLE + 11 }>(out);
+    fn renew(&mut self, ns: i64) {
+        let (second, fraction) = (ns.div_euclid(NS_PER_S), ns.rem_euclid(NS_PER_S));
+        self.text = text_of(second);
+        self.first = ns.saturating_sub(fraction);
+        self.last = ns.saturating_add(NS_PER_S - 1 - fraction);
+        self.start = second.wrapping_mul(NS_PER_S);
+    }
+
+    /// Appends the text of the second with a fraction, in nanoseconds.
+    #[inline(always)]
+    fn append(&mut self, out: &mut Vec<u8>, fraction: u32) {
+        if fraction == 0 {
+            let mut text: [u8; WHOLE + 1] = *self.text.first_chunk().expect("shorter than the longest");
+            text[WHOLE] = b'Z';
+            return out.extend_from_slice(&text);
         }
+        let (millis, finer) = (fraction / 1_000_000, fraction % 1_000_000);
+        self.thousandths(0, millis);
+        if finer == 0 {
+            return self.end::<{ WHOLE + 5 }>(out);
+        }
+        let (micros, nanos) = (finer / 1_000, finer % 1_000);
+        self.thousandths(1, micros);
+        if nanos == 0 {
+            return self.end::<{ WHOLE + 8 }>(out);
+        }
+        self.thousandths(2, nanos);
+        self.end::<{ WHOLE + 11 }>(out);
     }
 
-    /// Three digits of the fraction.
+    /// Three digits of the fraction and the `Z` that ends the text if no more follow.
     #[inline(always)]
-    fn digits(&mut self, group: usize, number: u32) {
-        self.text[WHOLE] = b'.';
-        digits(&mut self.text[WHOLE + 1 + 3 * group..][..3], number);
+    fn thousandths(&mut self, group: usize, number: u32) {
+        self.text[WHOLE + 1 + 3 * group..][..4].copy_from_slice(&THOUSANDTHS[number as usize]);
     }
 
-    /// Appends the text with its last byte, the zone; of a length known here, so that it is no call.
+    /// Appends the text; of a length known here, so that it is no call.
     #[inline(always)]
-    fn end<const LENGTH: usize>(&mut self, out: &mut Vec<u8>) {
-        self.text[LENGTH - 1] = b'Z';
-        let text: &[u8; LENGTH] = self.text.first_chunk().expect("no text is longer");
-        out.extend_from_slice(text);
+    fn end<const LENGTH: usize>(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.text.first_chunk::<LENGTH>().expect("no text is longer"));
     }
 }
+
+/// `000Z` to `999Z`.
+static THOUSANDTHS: [[u8; 4]; 1_000] = {
+    let mut texts = [*b"000Z"; 1_000];
+    let mut number = 0;
+    while number < 1_000 {
+        texts[number][0] += (number / 100) as u8;
+        texts[number][1] += (number / 10 % 10) as u8;
+        texts[number][2] += (number % 10) as u8;
+        number += 1;
+    }
+    texts
+};
 
 /// The text of a second, as far as it goes. Every `i64` of nanoseconds lies in the years 1677 to 2262, so four digits are
 /// enough for the year.
@@ -151,6 +169,16 @@ mod tests {
     fn leap_days_are_written() {
         assert_eq!(format(951_782_400_000_000_000), "2000-02-29T00:00:00Z");
         assert_eq!(format(1_709_164_800_000_000_000), "2024-02-29T00:00:00Z");
+    }
+
+    #[test]
+    fn every_thousandth_is_written() {
+        for number in 0..1_000 {
+            let fraction = format!("{:03}{number:03}{:03}", 999 - number, (number + 500) % 1_000);
+            let ns: i64 = fraction.parse().unwrap();
+            let digits = fraction.strip_suffix("000").unwrap_or(&fraction);
+            assert_eq!(format(7_000_000_000 + ns), format!("1970-01-01T00:00:07.{digits}Z"));
+        }
     }
 
     #[test]

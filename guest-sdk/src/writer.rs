@@ -48,8 +48,8 @@ pub struct Writer<'a> {
     columns: Columns,
     texts: [Recent<'a, str>; TEXTS],
     rows: [Recent<'a, [Cell]>; ROWS],
-    /// What is written for each row of `rows`, one after the other; empty until there is one.
-    puts: Vec<Put>,
+    /// The slots of each row of `rows`, in pairs, that are copied as vectors; empty until there is a row.
+    row_slots: Vec<[u64; 2]>,
     times: time::Writer,
 }
 
@@ -79,20 +79,20 @@ struct Recent<'a, T: ?Sized> {
 }
 
 /// Bytes of text to begin with, per event and in all: a time for each event and some constants, so that nothing is moved.
-const TEXT_PER_EVENT: usize = 24;
+const TEXT_PER_EVENT: usize = 32;
 const TEXT_OF_BATCH: usize = 4 << 10;
 
 impl<'a> Writer<'a> {
     /// For `events` events with one written field per kind.
     pub(crate) fn new(events: usize, kinds: &'a [Kind]) -> Self {
         let text = Vec::with_capacity(events * TEXT_PER_EVENT + TEXT_OF_BATCH);
-        let slots = Vec::with_capacity(events * kinds.len());
+        let slots = Vec::with_capacity(events * kinds.len() + 1); // a pair may be more than what is left of the last row
         Writer {
             kinds,
             columns: Columns { text, slots, states: Vec::new() },
             texts: [const { Recent { what: "", note: 0 } }; TEXTS],
             rows: [const { Recent { what: &[], note: 0 } }; ROWS],
-            puts: Vec::new(),
+            row_slots: Vec::new(),
             times: time::Writer::default(),
         }
     }
@@ -109,7 +109,8 @@ impl<'a> Writer<'a> {
     /// Leaves all fields of the event as they are.
     pub(crate) fn keep_event(&mut self) {
         for _ in 0..self.kinds.len() {
-            self.put(Put::Keep);
+            self.columns.slots.push(0);
+            self.mark(self.columns.slots.len() - 1, State::Absent);
         }
     }
 
@@ -120,10 +121,14 @@ impl<'a> Writer<'a> {
     #[doc(hidden)]
     #[inline(always)]
     pub fn event<const N: usize>(&mut self, fixed: [Put; N], cells: &'a [Cell]) {
-        if fixed.into_iter().all(Put::is_value) {
-            self.columns.slots.extend_from_slice(&fixed.map(Put::slot));
-        } else {
-            fixed.into_iter().for_each(|put| self.put(put));
+        let first = self.columns.slots.len();
+        self.columns.slots.extend_from_slice(&fixed.map(Put::slot));
+        for (number, put) in fixed.into_iter().enumerate() {
+            match put {
+                Put::Value(_) => {}
+                Put::Null => self.mark(first + number, State::Null),
+                Put::Keep => self.mark(first + number, State::Absent),
+            }
         }
         assert!(N + cells.len() == self.kinds.len(), "{N} fields and {} cells for {:?}", cells.len(), self.kinds);
         if !cells.is_empty() {
@@ -137,27 +142,40 @@ impl<'a> Writer<'a> {
         if !std::ptr::eq(self.rows[place].what, cells) {
             self.learn(place, fixed, cells);
         }
-        let puts = &self.puts[place * cells.len()..][..cells.len()];
-        if self.rows[place].note != 0 {
-            self.columns.slots.extend(puts.iter().map(|put| put.slot()));
-        } else {
-            for index in place * cells.len()..(place + 1) * cells.len() {
-                self.put(self.puts[index]);
-            }
+        let first = self.columns.slots.len();
+        let pairs = cells.len().div_ceil(2);
+        for pair in &self.row_slots[place * pairs..][..pairs] {
+            self.columns.slots.extend_from_slice(pair);
+        }
+        self.columns.slots.truncate(first + cells.len());
+        if self.rows[place].note == 0 {
+            self.mark_row(first, cells);
         }
     }
 
     /// Remembers what is written for a row.
     #[inline(never)]
     fn learn(&mut self, place: usize, fixed: usize, cells: &'a [Cell]) {
-        self.puts.resize(ROWS * cells.len(), Put::Keep);
+        let pairs = cells.len().div_ceil(2);
+        self.row_slots.resize(ROWS * pairs, [0; 2]);
         let mut note = 1;
         for (number, cell) in cells.iter().enumerate() {
             let put = self.cell(cell, self.kinds[fixed + number]);
-            self.puts[place * cells.len() + number] = put;
+            self.row_slots[place * pairs + number / 2][number % 2] = put.slot();
             note &= u64::from(put.is_value());
         }
         self.rows[place] = Recent { what: cells, note };
+    }
+
+    #[inline(never)]
+    fn mark_row(&mut self, first: usize, cells: &[Cell]) {
+        for (number, cell) in cells.iter().enumerate() {
+            match cell {
+                Cell::Keep => self.mark(first + number, State::Absent),
+                Cell::Null => self.mark(first + number, State::Null),
+                _ => {}
+            }
+        }
     }
 
     fn cell(&mut self, cell: &'a Cell, kind: Kind) -> Put {
@@ -206,14 +224,9 @@ impl<'a> Writer<'a> {
         self.times.write(&mut self.columns.text, ns)
     }
 
-    fn put(&mut self, put: Put) {
-        let slot = self.columns.slots.len();
-        self.columns.slots.push(put.slot());
-        let state = match put {
-            Put::Keep => State::Absent,
-            Put::Null => State::Null,
-            Put::Value(_) => return,
-        };
+    /// Notes that a slot has no value.
+    #[inline(never)]
+    fn mark(&mut self, slot: usize, state: State) {
         let (word, shift) = (slot / 32, 2 * (slot % 32));
         if self.columns.states.len() <= word {
             self.columns.states.resize(word + 1, ALL_PRESENT);
