@@ -28,9 +28,14 @@ pub fn validate_event(log: Log<'_>, rules: &Rules) -> Verdict {
     if rules.drops.iter().any(|rule| rule.matches(log.slots)) {
         return Verdict::drop();
     }
-    match rules.checks.iter().position(|check| !check.plainly_passes(log.slots, log.time_ns)) {
-        None => Verdict::pass(),
-        Some(place) => closely(log.slots, log.time_ns, &rules.checks[place..]),
+    let mut checks = rules.checks.iter();
+    loop {
+        let rest = checks.as_slice();
+        match checks.next() {
+            None => return Verdict::pass(),
+            Some(check) if check.plainly_passes(log.slots, log.time_ns) => {}
+            Some(_) => return closely(log.slots, log.time_ns, rest),
+        }
     }
 }
 

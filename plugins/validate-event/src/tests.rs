@@ -121,6 +121,34 @@ fn control_characters_are_rejected_or_only_whitespace_allowed() {
 }
 
 #[test]
+fn texts_of_every_length_are_judged_as_character_by_character() {
+    let mut random = fastrand::Rng::with_seed(1);
+    let rare = ["\0", "\u{1f}", "\n", "\t", "\u{7f}", "\u{80}", "\u{9f}", "\u{a0}", "é", "漢", "🎉", "~"];
+    for length in 0..100 {
+        for _ in 0..20 {
+            let mut chars = vec!["a"; length];
+            for _ in 0..random.usize(0..3).min(length) {
+                chars[random.usize(0..length)] = rare[random.usize(0..rare.len())];
+            }
+            let text = chars.concat();
+            for (setting, whitespace) in [("reject", &[][..]), ("allow_whitespace", &['\t', '\n'][..])] {
+                let expected = match text.chars().count() {
+                    _ if text.len() > 90 => "too_long",
+                    81.. => "too_long",
+                    ..3 => "too_short",
+                    _ if text.chars().any(|char| char.is_control() && !whitespace.contains(&char)) => {
+                        "control_character"
+                    }
+                    _ => "pass",
+                };
+                let field = json!({ "min_chars": 3, "max_chars": 80, "max_bytes": 90, "control_characters": setting });
+                assert_eq!(code(&verdict("a", field, &json!({ "a": text }))), expected, "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn timestamps_are_read_in_their_format() {
     let of = |format: &str, value: Value| {
         code(&verdict("at", json!({ "timestamp": { "format": format } }), &json!({ "at": value }))).to_owned()

@@ -112,15 +112,18 @@ fn is_not_printable_ascii(byte: u8) -> bool {
 /// Whether a byte passes the test, asked of vectors of bytes at once. The last vector overlaps the one before it.
 #[inline(always)]
 fn any_byte(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
-    if let Some(last) = bytes.last_chunk() {
-        for block in bytes.as_chunks().0 {
-            if any_of_32(block, &test) {
+    if let Some(last) = bytes.last_chunk::<32>() {
+        if any_of_two(last, &test) {
+            return true;
+        }
+        for block in bytes.as_chunks::<32>().0 {
+            if any_of_two(block, &test) {
                 return true;
             }
         }
-        any_of_32(last, &test)
+        false
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
-        any_of(first, &test) || any_of(last, &test)
+        any_of(last, &test) || any_of(first, &test)
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         any_of(first, &test) || any_of(last, &test)
     } else {
@@ -128,9 +131,9 @@ fn any_byte(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
     }
 }
 
-/// Two vectors of 16: of 32 at once the compiler makes single bytes.
+/// Of two vectors, since of all 32 bytes at once the compiler would make single ones.
 #[inline(always)]
-fn any_of_32(bytes: &[u8; 32], test: impl Fn(u8) -> bool) -> bool {
+fn any_of_two(bytes: &[u8; 32], test: impl Fn(u8) -> bool) -> bool {
     let (halves, _) = bytes.as_chunks::<16>();
     any_of(&halves[0], &test) || any_of(&halves[1], &test)
 }

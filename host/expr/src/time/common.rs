@@ -55,10 +55,11 @@ impl Digits {
     }
 }
 
-/// A high bit where the number at `place` is not one of 1 to `highest`. No other byte, being at most 99, gets one.
+/// High bits where numbers are outside of bounds: `lowest` has a 1 at those that must not be 0, `limits` reaches the high bit
+/// of those that are too high. No other byte, being at most 99, gets one.
 #[inline(always)]
-fn outside(numbers: Digits, place: u32, highest: u64) -> u64 {
-    numbers.0.wrapping_sub(1 << (8 * place)) | numbers.0.wrapping_add((0x7f - highest) << (8 * place))
+fn outside(numbers: Digits, lowest: u64, limits: u64) -> u64 {
+    numbers.0.wrapping_sub(lowest) | numbers.0.wrapping_add(limits)
 }
 
 /// A text of the common form, in the calendar; a leap second is not common.
@@ -72,40 +73,59 @@ struct Common {
     nanos: u32,
 }
 
+/// The word at a place of a text whose length is known here.
+#[inline(always)]
+fn word<const LENGTH: usize>(text: &[u8; LENGTH], place: usize) -> [u8; 8] {
+    *text[place..].first_chunk().expect("eight bytes follow each place")
+}
+
 #[inline(always)]
 fn read(text: &[u8]) -> Option<Common> {
-    let (date, rest) = text.split_first_chunk()?;
-    let (day_and_hour, rest) = rest.split_first_chunk()?;
-    let last = text.last_chunk()?;
-    let mut wrong = 0;
-    let date = const { Form::of(b"9999-19-") }.read(*date, &mut wrong).pairs();
-    let (year, month) = (date.one(0) * 100 + date.one(2), date.one(5));
-    let day_and_hour = const { Form::of(b"39T29:59") }.read(*day_and_hour, &mut wrong).pairs();
-    let (day, hour, minute) = (day_and_hour.one(0), day_and_hour.one(3), day_and_hour.one(6));
-    wrong |= outside(date, 5, 12) | outside(day_and_hour, 0, 31) | day_and_hour.0.wrapping_add((0x7f - 23) << 24);
-    let (second, nanos) = match text.len() {
-        24 => {
-            let digits = const { Form::of(b":59.999Z") }.read(*last, &mut wrong);
+    // By far the most common first.
+    if text.len() == 24 {
+        read_as(text.first_chunk()?, |text, wrong| {
+            let digits = const { Form::of(b":59.999Z") }.read(word::<24>(text, 16), wrong);
             let pairs = digits.pairs();
             (pairs.one(1), (pairs.one(4) * 10 + digits.one(6)) * 1_000_000)
-        }
-        20 => (const { Form::of(b"9:59:59Z") }.read(*last, &mut wrong).pairs().one(5), 0),
-        27 => {
-            let second = const { Form::of(b":59.9999") }.read(*rest.first_chunk()?, &mut wrong).pairs().one(1);
-            let pairs = const { Form::of(b".999999Z") }.read(*last, &mut wrong).pairs();
+        })
+    } else if text.len() == 20 {
+        read_as(text.first_chunk()?, |text, wrong| {
+            (const { Form::of(b"9:59:59Z") }.read(word::<20>(text, 12), wrong).pairs().one(5), 0)
+        })
+    } else if text.len() == 27 {
+        read_as(text.first_chunk()?, |text, wrong| {
+            let second = const { Form::of(b":59.9999") }.read(word::<27>(text, 16), wrong).pairs().one(1);
+            let pairs = const { Form::of(b".999999Z") }.read(word(text, 19), wrong).pairs();
             (second, (pairs.one(1) * 10_000 + pairs.one(3) * 100 + pairs.one(5)) * 1_000)
-        }
-        30 => {
-            let seconds = const { Form::of(b":59.9999") }.read(*rest.first_chunk()?, &mut wrong).pairs();
-            let digits = const { Form::of(b"9999999Z") }.read(*last, &mut wrong);
+        })
+    } else if text.len() == 30 {
+        read_as(text.first_chunk()?, |text, wrong| {
+            let seconds = const { Form::of(b":59.9999") }.read(word::<30>(text, 16), wrong).pairs();
+            let digits = const { Form::of(b"9999999Z") }.read(word(text, 22), wrong);
             let pairs = digits.pairs();
             let low = (pairs.one(0) * 10_000 + pairs.one(2) * 100 + pairs.one(4)) * 10 + digits.one(6);
             (seconds.one(1), seconds.one(4) * 10_000_000 + low)
-        }
-        _ => return None,
-    };
+        })
+    } else {
+        None
+    }
+}
+
+/// Reads what all lengths have in common; `rest` reads the second and the nanoseconds.
+#[inline(always)]
+fn read_as<const LENGTH: usize>(
+    text: &[u8; LENGTH],
+    rest: impl FnOnce(&[u8; LENGTH], &mut u64) -> (u32, u32),
+) -> Option<Common> {
+    let mut wrong = 0;
+    let date = const { Form::of(b"9999-19-") }.read(word(text, 0), &mut wrong).pairs();
+    let time = const { Form::of(b"39T29:59") }.read(word(text, 8), &mut wrong).pairs();
+    let (second, nanos) = rest(text, &mut wrong);
+    // A month of 1 to 12, a day of 1 to 31 and an hour of 0 to 23.
+    wrong |= outside(date, 1 << 40, (0x7f - 12) << 40) | outside(time, 1, (0x7f - 31) | (0x7f - 23) << 24);
+    let (year, month, day) = (date.one(0) * 100 + date.one(2), date.one(5), time.one(0));
     let right = wrong & HIGH_BITS == 0 && year != 0 && (day <= 28 || day <= days_in_month(year, month));
-    right.then_some(Common { year, month, day, hour, minute, second, nanos })
+    right.then(|| Common { year, month, day, hour: time.one(3), minute: time.one(6), second, nanos })
 }
 
 /// The instant, when the text has the common form.
