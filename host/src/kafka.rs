@@ -221,6 +221,14 @@ impl KafkaSource {
         offsets::committed(&self.consumer, partition).await
     }
 
+    /// Whether the group has an offset of any partition of the topic: one without was added later then.
+    ///
+    /// # Errors
+    /// As for [`identify`](Self::identify).
+    pub async fn knows_topic(&self, topic: &str) -> Result<bool, KafkaError> {
+        offsets::knows_topic(&self.consumer, topic).await
+    }
+
     /// One past the last offset of a partition as of now.
     ///
     /// # Errors

@@ -50,6 +50,17 @@ impl KafkaPipeline {
         Self { cluster, topic, pipeline: Pipeline::new(&yaml) }
     }
 
+    /// Replaces a part of the file.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn replace(&self, part: &str, by: &str) {
+        let path = self.pipeline.path("pipeline.yaml");
+        let yaml = std::fs::read_to_string(&path).expect("the pipeline has its file");
+        assert!(yaml.contains(part), "{part} is not in {yaml}");
+        std::fs::write(path, yaml.replace(part, by)).expect("the file can be written");
+    }
+
     /// Makes the topic.
     ///
     /// # Panics

@@ -152,6 +152,26 @@ fn partitions_added_while_running_are_read_from_their_first_event() {
 }
 
 #[test]
+fn partitions_added_while_running_are_read_from_their_first_event_where_no_database_keeps_the_position() {
+    let Some(brokers) = services::kafka() else { return };
+    let rows = KafkaPipeline::from(&brokers, "latest");
+    rows.replace(
+        "sqlite:\n      { path: out.db, table: events, create: true,",
+        "file: { path: out.jsonl }\ndead_letters: { file: { path: dead.jsonl } }\n#",
+    );
+    rows.create(1);
+    rows.produce(0, 0..10);
+    let (running, admin) = rows.start();
+    eventually("the partition has its lane", || admin.json("/stats").1["lanes"][0]["committed"] == 10);
+    wait(rows.cluster.enlarge(&rows.topic, 3)).expect("the topic is enlarged");
+    rows.produce(2, 0..10);
+    admin.wait_until_received(10);
+    assert_eq!(running.stop().code, Some(0));
+    let written = std::fs::read_to_string(rows.pipeline.path("out.jsonl")).expect("the file");
+    assert_eq!(written, (0..10).map(|n| format!("{{\"id\":\"2-{n}\"}}\n")).collect::<String>());
+}
+
+#[test]
 fn broker_that_is_away_at_the_start_or_killed_later_is_waited_for() {
     let Some(mut kafka) = services::own_kafka() else { return };
     let rows = KafkaPipeline::at(&kafka.brokers());

@@ -114,6 +114,22 @@ pub(super) async fn committed(client: &Client, partition: &PartitionId) -> Resul
     .await
 }
 
+/// Whether the group has an offset of any partition of the topic.
+pub(super) async fn knows_topic(client: &Client, topic: &str) -> Result<bool, KafkaError> {
+    let topic = topic.to_owned();
+    patiently(client, "asking for the group's offsets", move |client| {
+        let failed = |error| Failed::of(&error, &topic);
+        let metadata = client.fetch_metadata(Some(&topic), REQUEST).map_err(failed)?;
+        let mut list = TopicPartitionList::new();
+        for partition in metadata.topics().iter().flat_map(|found| found.partitions()) {
+            list.add_partition(&topic, partition.id());
+        }
+        let answer = client.committed_offsets(list, REQUEST).map_err(failed)?;
+        Ok(answer.elements().iter().any(|element| matches!(element.offset(), Offset::Offset(_))))
+    })
+    .await
+}
+
 async fn at_time(client: &Client, partition: &PartitionId, time_ms: i64) -> Result<Option<i64>, KafkaError> {
     let (topic, number) = (partition.topic.clone(), partition.partition);
     patiently(client, "asking for the offset of a time", move |client| {

@@ -223,6 +223,7 @@ impl Lanes<'_> {
     /// Where a partition begins if no ledger knows it.
     async fn start_offset(&self, partition: &Arc<PartitionId>) -> Result<i64, String> {
         let store_error = |error: StoreError| error.to_string();
+        let kafka_error = |error: KafkaError| error.to_string();
         let (from, found_later) = match self.built.sinks.home() {
             Some(home) => {
                 if let Some(offset) = home.read(partition).await.map_err(store_error)? {
@@ -232,14 +233,14 @@ impl Lanes<'_> {
             }
             None => {
                 debug_assert_eq!(self.config.home, HomeConfig::None, "every other home is a store");
-                let committed = self.source.committed(partition).await.map_err(|error| error.to_string())?;
-                if let Some(offset) = committed {
+                if let Some(offset) = self.source.committed(partition).await.map_err(kafka_error)? {
                     return Ok(offset);
                 }
-                (if self.kafka.from == Start::Committed { Start::Earliest } else { self.kafka.from }, false)
+                let from = if self.kafka.from == Start::Committed { Start::Earliest } else { self.kafka.from };
+                (from, self.source.knows_topic(&partition.topic).await.map_err(kafka_error)?)
             }
         };
-        self.source.start_offset(partition, from, found_later).await.map_err(|error| error.to_string())
+        self.source.start_offset(partition, from, found_later).await.map_err(kafka_error)
     }
 
     fn start_lane(
@@ -252,6 +253,10 @@ impl Lanes<'_> {
         let partition = Arc::clone(reader.partition());
         let status = &self.built.status;
         status.committed(&partition, offset);
+        if self.built.sinks.home().is_none() {
+            // So that the group knows the partition even while it is quiet.
+            self.source.committer().commit(&partition, offset);
+        }
         let committed = {
             let (status, partition, part) = (Arc::clone(status), Arc::clone(&partition), part(name));
             let committer = self.source.committer();
