@@ -1,5 +1,6 @@
 //! Topics and records for tests, by clients of their own: what the source reads is not written through it.
 
+pub mod door;
 pub mod rig;
 
 use std::sync::Mutex;

@@ -50,6 +50,15 @@ impl KafkaPipeline {
         Self { cluster, topic, pipeline: Pipeline::new(&yaml) }
     }
 
+    /// Adds settings of the client library to the file.
+    ///
+    /// # Panics
+    /// When the file cannot be changed.
+    pub fn set_options(&self, options: &[(&str, &str)]) {
+        let added: String = options.iter().map(|(name, value)| format!("{name}: {value}, ")).collect();
+        self.replace("options: { ", &format!("options: {{ {added}"));
+    }
+
     /// Replaces a part of the file.
     ///
     /// # Panics

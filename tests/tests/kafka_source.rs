@@ -1,7 +1,6 @@
 //! The Kafka source against a real broker: every event once, in order, from the offset that was asked for, whatever
 //! happens to members, brokers and topics meanwhile.
 
-use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use tokio::sync::mpsc;
 use wasmill::config::{BatchConfig, Secret, Start};
 use wasmill::kafka::{Begin, KafkaError, KafkaSource, NoticeKind, Read, ReadError, TopicPartition};
+use wasmill_tests::kafka::door::Door;
 use wasmill_tests::kafka::rig::{BATCH, One, Store, Worker, config, numbered, soon, spoil, until};
 use wasmill_tests::kafka::{Cluster, Record};
 use wasmill_tests::services::{self, unique};
@@ -403,23 +403,8 @@ async fn a_record_batch_that_cannot_be_read_stops_its_reader_before_it() -> Resu
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_credentials_and_tls_to_a_plain_port_are_wrong_set_ups_with_a_remedy() -> Result<()> {
     let Some(mut kafka) = services::own_kafka() else { return Ok(()) };
-    kafka.stop()?;
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let path = kafka.folder().join("server.properties");
-    let sasl = format!("SASL_PLAINTEXT://127.0.0.1:{port}");
-    let properties: String = fs::read_to_string(&path)?
-        .lines()
-        .map(|line| match line.split_once('=') {
-            Some(("listeners" | "advertised.listeners", _)) => format!("{line},{sasl}\n"),
-            Some(("listener.security.protocol.map", _)) => format!("{line},SASL_PLAINTEXT:SASL_PLAINTEXT\n"),
-            _ => format!("{line}\n"),
-        })
-        .collect();
-    let jaas = "org.apache.kafka.common.security.plain.PlainLoginModule required user_ann=\"right\";";
-    let settings =
-        format!("sasl.enabled.mechanisms=PLAIN\nlistener.name.sasl_plaintext.plain.sasl.jaas.config={jaas}\n");
-    fs::write(&path, properties + &settings)?;
-    kafka.restart()?;
+    let door = Door::to(&kafka)?;
+    door.set(&mut kafka, "right", true)?;
     let (cluster, topic) = (Cluster::at(&kafka.brokers())?, unique("secure"));
     cluster.create(&topic, 1, &[]).await?;
     cluster.produce(&topic, 0, numbered(10))?;
@@ -428,15 +413,7 @@ async fn refused_credentials_and_tls_to_a_plain_port_are_wrong_set_ups_with_a_re
         config.options.extend(options.iter().map(|(key, value)| ((*key).to_owned(), Secret::new(*value))));
         config
     };
-    let sasl = |password| {
-        let options = [
-            ("security.protocol", "sasl_plaintext"),
-            ("sasl.mechanism", "PLAIN"),
-            ("sasl.username", "ann"),
-            ("sasl.password", password),
-        ];
-        with(format!("127.0.0.1:{port}"), &options)
-    };
+    let sasl = |password| with(door.brokers(), &Door::options(password));
     let refused = |config| async move { soon("the refusal", KafkaSource::connect(&config)).await.err() };
     let wrong = refused(sasl("wrong")).await.context("it is the wrong password")?;
     assert!(matches!(wrong, KafkaError::Authentication(_)), "{wrong}");

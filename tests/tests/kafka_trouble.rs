@@ -172,6 +172,16 @@ fn partitions_added_while_running_are_read_from_their_first_event_where_no_datab
 }
 
 #[test]
+fn tls_to_a_plain_port_ends_the_start_with_the_remedy() {
+    let Some(brokers) = services::kafka() else { return };
+    let rows = KafkaPipeline::at(&brokers);
+    rows.set_options(&[("security.protocol", "ssl")]);
+    let ran = rows.pipeline.run(b"");
+    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+    assert!(ran.stderr.contains("set `security.protocol` to `plaintext`"), "{}", ran.stderr);
+}
+
+#[test]
 fn broker_that_is_away_at_the_start_or_killed_later_is_waited_for() {
     let Some(mut kafka) = services::own_kafka() else { return };
     let rows = KafkaPipeline::at(&kafka.brokers());

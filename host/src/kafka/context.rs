@@ -83,6 +83,12 @@ impl Context {
         }
     }
 
+    /// Whether brokers refuse to let us in: that they cannot be reached only follows from it.
+    pub(super) fn is_refused(&self) -> bool {
+        let noticed = self.noticed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        noticed.contains_key(&NoticeKind::Authentication)
+    }
+
     /// Forgets the troubles of brokers and topics that were noticed, so that the next one is told at once; whether there
     /// were any.
     pub(super) fn settle(&self) -> bool {
@@ -168,7 +174,9 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: ClientError, reason: &str) {
-        if let Some((kind, text)) = explain(error.rdkafka_error_code(), reason) {
+        if let Some((kind, text)) = explain(error.rdkafka_error_code(), reason)
+            && !(kind == NoticeKind::Away && self.is_refused())
+        {
             self.notice(kind, text);
         }
     }

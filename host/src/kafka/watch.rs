@@ -60,6 +60,8 @@ impl Watch {
     pub(super) fn judge(&mut self, context: &Context, look: Look) -> Judgement {
         let states = match look.states {
             Ok(states) => states,
+            // The cause was told.
+            Err(_) if context.is_refused() => return Judgement::default(),
             Err(reason) => {
                 let text = format!("the Kafka brokers do not answer ({reason}); trying again until they do");
                 return Judgement { notice: self.trouble(NoticeKind::Away, text), ..Judgement::default() };
