@@ -279,12 +279,14 @@ pub fn numbered(count: usize) -> impl Iterator<Item = Record> {
     (0..count).map(|number| Record::of(format!("event {number}")))
 }
 
-/// Overwrites the compressed part of the record batch at `offset` in a broker's log; `sound`: with a checksum that fits.
+/// Spoils the record batch at `offset` in a broker's log. `sound`: its compressed part, with a checksum that fits; else its
+/// checksum alone.
 ///
 /// # Errors
 /// The log cannot be read or written, or has no such batch.
 pub fn spoil(log: &Path, offset: i64, sound: bool) -> Result<()> {
-    /// The first byte that the checksum covers, and the first of the records, in a record batch of version 2.
+    /// Where the checksum is in a record batch of version 2, the first byte that it covers, and the first of the records.
+    const CHECKSUM: usize = 17;
     const COVERED: usize = 21;
     const RECORDS: usize = 61;
     let mut bytes = fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
@@ -295,10 +297,12 @@ pub fn spoil(log: &Path, offset: i64, sound: bool) -> Result<()> {
         let length = field(8, 4).context("a whole record batch")?;
         let end = start + 12 + usize::try_from(i32::from_be_bytes(length.try_into()?))?;
         if i64::from_be_bytes(base.try_into()?) == offset {
-            bytes[start + RECORDS..end].fill(0xaa);
             if sound {
+                bytes[start + RECORDS..end].fill(0xaa);
                 let checksum = crc32c(&bytes[start + COVERED..end]);
-                bytes[start + 17..start + 21].copy_from_slice(&checksum.to_be_bytes());
+                bytes[start + CHECKSUM..start + COVERED].copy_from_slice(&checksum.to_be_bytes());
+            } else {
+                bytes[start + CHECKSUM] ^= 1;
             }
             return fs::write(log, bytes).with_context(|| format!("cannot write {}", log.display()));
         }
