@@ -92,14 +92,22 @@ fn row_that_only_the_database_refuses_is_a_dead_letter_and_its_batch_goes_on() {
     let pipeline = Pipeline::new(&YAML.replace("create: true", "create: false"));
     let table = "CREATE TABLE events (id TEXT UNIQUE, n INTEGER CHECK (n < 100), at TEXT, body TEXT, place INTEGER)";
     create(&pipeline, table);
-    let ran = pipeline
-        .run(b"{\"id\":\"a\",\"n\":1}\n{\"id\":\"a\",\"n\":2}\n{\"id\":\"b\",\"n\":100}\n{\"id\":\"c\",\"n\":3}\n");
+    let trigger =
+        "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.n = 17 BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    create(&pipeline, trigger);
+    let rows = [("a", 1), ("a", 2), ("b", 100), ("c", 3), ("d", 17)];
+    let input: String = rows.iter().map(|(id, n)| format!("{{\"id\":\"{id}\",\"n\":{n}}}\n")).collect();
+    let ran = pipeline.run(input.as_bytes());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let report = ran.assert_sums(&["rows"]);
-    assert_eq!(report["refused"]["rows"], 2);
+    assert_eq!(report["refused"]["rows"], 3);
     assert_eq!(pipeline.sqlite("out.db", "SELECT id FROM events ORDER BY id"), [["a"], ["c"]]);
     let letters = pipeline.sqlite("out.db", "SELECT code, sink, stage FROM wasmill_dead_letters");
-    assert_eq!(letters, vec![["refused_by_database", "rows", "sink"]; 2]);
+    assert_eq!(letters, vec![["refused_by_database", "rows", "sink"]; 3]);
+    let reasons = pipeline.sqlite("out.db", "SELECT reason FROM wasmill_dead_letters ORDER BY \"offset\"");
+    for (reason, word) in reasons.iter().zip(["UNIQUE", "CHECK", "not this one"]) {
+        assert!(reason[0].contains(word), "{reason:?}");
+    }
 }
 
 #[test]
@@ -127,6 +135,20 @@ fn missing_table_and_column_are_told_with_the_statement_that_mends_them() {
     let ran = pipeline.run(b"");
     assert_eq!(ran.code, Some(78));
     assert!(ran.stderr.contains("ALTER TABLE \"events\" ADD COLUMN \"place\" INTEGER"), "{}", ran.stderr);
+    create(&pipeline, "ALTER TABLE events ADD COLUMN place INTEGER");
+    assert_eq!(pipeline.run(b"").code, Some(0));
+}
+
+#[test]
+fn column_that_must_have_a_value_and_gets_none_is_told() {
+    let pipeline = Pipeline::new(&YAML.replace("create: true", "create: false"));
+    create(
+        &pipeline,
+        "CREATE TABLE events (id TEXT, n INTEGER, at TEXT, body TEXT, place INTEGER, must TEXT NOT NULL)",
+    );
+    let ran = pipeline.run(b"");
+    assert_eq!(ran.code, Some(78));
+    assert!(ran.stderr.contains("the column \"must\", which is NOT NULL without a default"), "{}", ran.stderr);
 }
 
 #[test]
@@ -154,14 +176,15 @@ dead_letters: { file: { path: dead.jsonl } }
     assert_eq!(letter["origin"]["offset"], 22);
 }
 
-fn create(pipeline: &Pipeline, table: &str) {
+/// Runs a statement in the database that the sink will find.
+fn create(pipeline: &Pipeline, statement: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         use sqlx::{ConnectOptions, Connection};
         let options =
             sqlx::sqlite::SqliteConnectOptions::new().filename(pipeline.path("out.db")).create_if_missing(true);
         let mut connection = options.connect().await.unwrap();
-        sqlx::raw_sql(table).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     });
 }
