@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 use wasmill_tests::admin::Admin;
 use wasmill_tests::kafka::{Cluster, Record};
 use wasmill_tests::kafka_pipeline::{source, wait};
-use wasmill_tests::pipeline::{Pipeline, Ran, Running};
+use wasmill_tests::pipeline::{PATIENCE, Pipeline, Ran, Running};
 use wasmill_tests::proxy::{Cut, Proxy};
 use wasmill_tests::services::{self, Database, unique};
 
@@ -147,6 +147,22 @@ fn wrong_password_ends_the_start_and_one_that_changes_later_is_waited_for() {
     psql("alter role ann password 'right'");
     stream.wait_until_stored();
     stream.end(psql);
+}
+
+#[test]
+fn database_that_is_away_at_the_start_is_waited_for() {
+    let Some(mut server) = services::own_timescale() else { return };
+    server.psql(TABLE).expect("a table");
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port());
+    server.kill().expect("the server is killed");
+    let yaml = format!("name: sink\nsource: {{ stdin: {{}} }}\nretry: {{ initial: 50ms, max: 500ms }}\n{SINK}");
+    let pipeline = Pipeline::new(&yaml).env("DATABASE_URL", &url);
+    let mut running = pipeline.start_with(&["run", "pipeline.yaml"], b"{\"n\":1}\n");
+    running.wait_for_log("waiting for a database");
+    server.restart().expect("the server starts");
+    let ran = running.wait(PATIENCE);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(server.psql("select n, place from events").expect("rows"), "1|0");
 }
 
 #[test]

@@ -228,6 +228,19 @@ async fn offset_that_is_set_stops_the_running_lane_and_is_where_the_next_begins(
 }
 
 #[tokio::test]
+async fn topic_is_known_by_any_of_its_partitions_and_not_by_its_name() {
+    in_fresh_database(async |database: Database| {
+        let pipeline = Pipeline::home(&database, vec![events()]).await;
+        assert!(!pipeline.store.knows_topic(&partition(0)).await.unwrap());
+        pipeline.store.acquire(&partition(0), 0).await.unwrap();
+        assert!(pipeline.store.knows_topic(&partition(1)).await.unwrap());
+        let anew = wasmill_core::PartitionId { topic_id: "t2".into(), ..(*partition(0)).clone() };
+        assert!(!pipeline.store.knows_topic(&anew).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn gap_is_accepted_where_the_ledger_stands_and_is_recorded() {
     in_fresh_database(async |database: Database| {
         let pipeline = Pipeline::home(&database, vec![events()]).await;

@@ -44,10 +44,11 @@ async fn missing_table_is_made_only_when_the_configuration_says_so() {
 async fn all_faults_of_a_table_are_told_at_once_with_their_remedies() {
     in_fresh_database(async |database: Database| {
         database
-            .run("CREATE TABLE t (n integer, at timestamp, \"must \"\"be\" text NOT NULL, ok bigint NOT NULL DEFAULT 1, twice int GENERATED ALWAYS AS (n * 2) STORED)")
+            .run("CREATE TABLE t (n integer, at timestamp, \"must \"\"be\" text NOT NULL, ok bigint NOT NULL DEFAULT 1, twice int GENERATED ALWAYS AS (n * 2) STORED, odd point)")
             .await;
         let mut wanted = columns();
         wanted.push(column("twice", "twice", None));
+        wanted.push(column("odd", "odd", None));
         let said = refusal(database.secret(), table("t", true, wanted)).await;
         for part in [
             "table \"t\" does not fit sink \"sink0\"",
@@ -56,6 +57,7 @@ async fn all_faults_of_a_table_are_told_at_once_with_their_remedies() {
             "ALTER TABLE \"t\" ALTER COLUMN \"n\" TYPE bigint USING \"n\"::bigint;",
             "ALTER TABLE \"t\" ADD COLUMN \"body\" jsonb;",
             "column \"twice\" is computed by the database",
+            "column \"odd\" is point, which cannot be filled; run ALTER TABLE \"t\" ALTER COLUMN \"odd\" TYPE text",
         ] {
             assert!(said.contains(part), "{part} is not in: {said}");
         }
