@@ -65,6 +65,28 @@ fn component_of_no_or_another_world_is_refused() {
 }
 
 #[test]
+fn component_that_can_be_configured_and_is_of_no_kind_is_refused() {
+    let Some(bytes) = rogue() else { return };
+    let kinds: [(&[u8], &[u8]); 3] = [
+        (b"plugin/validator@", b"plugin/violinist@"),
+        (b"plugin/enricher@", b"plugin/drummers@"),
+        (b"plugin/alerter@", b"plugin/pianist@"),
+    ];
+    let other = kinds.iter().fold(bytes.to_vec(), |bytes, (from, to)| replace(&bytes, from, to));
+    let error = load(&other.into(), json!({}), Limits::default()).unwrap_err();
+    assert_eq!(error.reason, Reason::NoPlugin);
+}
+
+#[test]
+fn function_of_another_shape_is_refused_by_name() {
+    let Some(bytes) = rogue() else { return };
+    // A field of the verdicts.
+    let other = replace(&bytes, b"actions", b"achions");
+    let error = load(&other.into(), json!({}), Limits::default()).unwrap_err();
+    assert_eq!(error.reason, Reason::OtherSignature("validator.validate".into()));
+}
+
+#[test]
 fn ungranted_import_is_refused_by_name() {
     let Some(bytes) = rogue() else { return };
     let other = replace(&bytes, b"wasi:cli/exit@", b"wasi:cli/exot@");
