@@ -25,6 +25,11 @@ fn plugin_that_fails_on_every_event_pauses_the_lane_blames_no_event_and_loses_no
     assert_eq!(rows.pipeline.count("out.db", "SELECT count(*) FROM wasmill_dead_letters"), 0);
     assert_eq!(rows.pipeline.count("out.db", "SELECT next_offset FROM wasmill_ledger"), 0);
 
+    // Nothing but another plugin helps, so a run to the end does not try for ever.
+    let ran = rows.pipeline.run(b"");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("replace or remove the plugin"), "{}", ran.stderr);
+
     std::fs::write(rows.pipeline.path("plugins.d/10-adversary.yaml"), "{}").expect("the plugin is mended");
     assert_eq!(rows.pipeline.run(b"").report()["received"], 50);
     rows.assert_rows(0, 0..50);
