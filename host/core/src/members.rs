@@ -54,7 +54,7 @@ impl Members<'_> {
         match known.usual {
             Usual::Nothing => {}
             Usual::Text(column) => row.text(column, self.payload, start, end),
-            _ => self.any(known, start, end, Value::String { escaped: false }, row),
+            _ => row.plain_string(self.trie.node(known.child), self.payload, start, end),
         }
         Some(end)
     }

@@ -90,6 +90,24 @@ impl Row<'_> {
         self.set(column, State::Present, JsonType::String, slot);
     }
 
+    /// Takes a string without escapes at `node` for all that it is wanted for.
+    #[inline(never)]
+    pub(crate) fn plain_string(&mut self, node: &Node, payload: &[u8], start: usize, end: usize) {
+        self.clear(&node.below);
+        for target in &node.targets {
+            if let Target::Cell { kind, column } = *target {
+                let quotes = usize::from(kind != FieldKind::Json);
+                let state =
+                    if matches!(kind, FieldKind::Text | FieldKind::Json) { State::Present } else { State::OtherType };
+                let slot = self.text.push(payload, start + quotes, end - quotes);
+                self.set(column, state, JsonType::String, slot);
+            } else {
+                let token = Token { start, end, value: Value::String { escaped: false } };
+                self.store_one(target, payload, &token);
+            }
+        }
+    }
+
     /// Takes an integer for one integer column.
     #[inline(always)]
     pub(crate) fn integer(&mut self, column: u32, value: i64) {
@@ -131,17 +149,22 @@ impl Row<'_> {
     #[inline(always)]
     pub(crate) fn store(&mut self, node: &Node, payload: &[u8], token: &Token) {
         for target in &node.targets {
-            match *target {
-                Target::Cell { kind, column } => {
-                    let (state, slot) = self.cell(kind, payload, token);
-                    self.set(column, state, token.value.json_type(), slot);
-                }
-                Target::Time => self.time_ns = time_ns(payload, token),
-                Target::Place(place) => {
-                    let span = Span { start: token.start as u32, len: (token.end - token.start) as u32 };
-                    let state = SlotState::new(State::Present, token.value.json_type());
-                    self.places[place as usize] = Place { span, state };
-                }
+            self.store_one(target, payload, token);
+        }
+    }
+
+    #[inline(always)]
+    fn store_one(&mut self, target: &Target, payload: &[u8], token: &Token) {
+        match *target {
+            Target::Cell { kind, column } => {
+                let (state, slot) = self.cell(kind, payload, token);
+                self.set(column, state, token.value.json_type(), slot);
+            }
+            Target::Time => self.time_ns = time_ns(payload, token),
+            Target::Place(place) => {
+                let span = Span { start: token.start as u32, len: (token.end - token.start) as u32 };
+                let state = SlotState::new(State::Present, token.value.json_type());
+                self.places[place as usize] = Place { span, state };
             }
         }
     }
