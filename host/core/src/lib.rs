@@ -24,6 +24,7 @@ mod scan;
 mod skip;
 mod splice;
 mod string;
+mod text;
 mod tokens;
 mod trie;
 mod writes;
