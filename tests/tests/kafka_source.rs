@@ -289,6 +289,8 @@ async fn a_topic_made_anew_is_read_as_another_topic() -> Result<()> {
     let store = store.lock().expect("no panic");
     assert_eq!(store.topic_ids.len(), 2, "two topics of one name");
     assert!(store.events.values().all(|payload| payload.starts_with(b"new")));
+    let is_gap = |error: &ReadError| matches!(error, ReadError::OutOfRange { .. });
+    assert!(!store.errors.iter().any(is_gap), "nobody is told to accept a gap: {:?}", store.errors);
     Ok(())
 }
 
