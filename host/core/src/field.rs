@@ -98,6 +98,13 @@ impl SlotState {
         self.0 & 3
     }
 
+    /// Whether there is a value, of whatever type, that is not null.
+    #[inline]
+    pub const fn is_value(self) -> bool {
+        // Present and of another type: the states whose upper bit is set.
+        self.0 & 2 != 0
+    }
+
     /// The type of the value.
     #[inline]
     pub const fn json_type(self) -> JsonType {

@@ -156,15 +156,22 @@ impl Generation {
         if required.is_empty() {
             return;
         }
-        let mut gone = Vec::new();
-        for event in &batch.live {
+        let columns = batch.columns();
+        let has = |event: &u32, column: usize| batch.states[*event as usize * columns + column].is_value();
+        // Mostly every event has them all: asked without a branch per event.
+        let all_have = |column| batch.live.iter().fold(true, |all, event| all & has(event, column));
+        if required.iter().all(|(column, _)| all_have(*column)) {
+            return;
+        }
+        let lacks_one = |event: &u32| !required.iter().all(|(column, _)| has(event, *column));
+        let gone: Vec<u32> = batch.live.iter().copied().filter(lacks_one).collect();
+        for event in &gone {
             let missing = required.iter().find_map(|(column, field)| match batch.cell(*event, *column).0.state() {
                 State::Absent => Some((field, "absent")),
                 State::Null => Some((field, "null")),
                 State::Present | State::OtherType => None,
             });
             if let Some((field, how)) = missing {
-                gone.push(*event);
                 outcome.rejections.push(Rejection {
                     event: *event,
                     stage: Stage::Validate,

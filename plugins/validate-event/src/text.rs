@@ -11,9 +11,9 @@ pub(crate) struct TextRules {
     min_chars: usize,
     max_chars: usize,
     max_bytes: usize,
-    /// Of so many bytes a text is plainly neither too short nor too long: a character has one to four.
+    /// Of so many bytes, and up to so many more, a text is plainly neither too short nor too long: a character has one to four.
     plain_bytes_min: usize,
-    plain_bytes_max: usize,
+    plain_bytes_more: usize,
     control_characters: ControlCharacters,
 }
 
@@ -25,14 +25,15 @@ impl TextRules {
             return Err("no text is that long and that short: `min_chars` is over the maximum".into());
         }
         let one_of = config.one_of.as_ref().map(|words| Words::new(words, config.ignore_case)).transpose()?;
+        let plain_bytes_min = min_chars.saturating_mul(4);
         let control_characters = config.control_characters.unwrap_or(ControlCharacters::Allow);
         Ok(TextRules {
             one_of,
             min_chars,
             max_chars,
             max_bytes,
-            plain_bytes_min: min_chars.saturating_mul(4),
-            plain_bytes_max: max_chars.min(max_bytes),
+            plain_bytes_min,
+            plain_bytes_more: max_chars.min(max_bytes).saturating_sub(plain_bytes_min),
             control_characters,
         })
     }
@@ -40,8 +41,8 @@ impl TextRules {
     /// Whether the text passes at a glance; what does not may still pass the check.
     #[inline(always)]
     pub(crate) fn plainly_pass(&self, text: &str) -> bool {
-        self.plain_bytes_min <= text.len()
-            && text.len() <= self.plain_bytes_max
+        // One comparison: what is too short wraps around.
+        text.len().wrapping_sub(self.plain_bytes_min) <= self.plain_bytes_more
             && self.one_of.as_ref().is_none_or(|words| words.set.contains(text))
             && (self.control_characters == ControlCharacters::Allow
                 || !any_byte(text.as_bytes(), is_not_printable_ascii))

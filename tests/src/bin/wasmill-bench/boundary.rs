@@ -47,13 +47,16 @@ fn alert_config() -> Value {
     ]})
 }
 
+/// The three shipped plugins, in order, with their settings.
+pub(crate) fn shipped() -> [(&'static str, Value); 3] {
+    [("validate-event", validate_config()), ("enrich-env", enrich_config()), ("alert-rules", alert_config())]
+}
+
 /// Adds the three shipped plugins as the benchmarks configure them.
 pub(crate) fn with_shipped_plugins(pipeline: Pipeline) -> Pipeline {
-    let yaml = |config: Value| json!({ "config": config }).to_string();
-    pipeline
-        .plugin(10, "validate-event", &yaml(validate_config()))
-        .plugin(20, "enrich-env", &yaml(enrich_config()))
-        .plugin(30, "alert-rules", &yaml(alert_config()))
+    shipped().into_iter().zip(1..).fold(pipeline, |pipeline, ((name, config), n)| {
+        pipeline.plugin(10 * n, name, &json!({ "config": config }).to_string())
+    })
 }
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {

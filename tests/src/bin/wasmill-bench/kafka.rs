@@ -29,15 +29,15 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let mut cpu = Vec::new();
     let mut rss = Vec::new();
     for _ in 0..ROUNDS {
-        let (ours, peak_mb) = discard(&brokers, &topic)?;
-        cpu.push((ours, bare(&brokers, &topic)?));
+        let (ours, peak_mb) = discard(&brokers, &topic, EVENTS)?;
+        cpu.push((ours, bare(&brokers, &topic, EVENTS)?));
         rss.push((peak_mb, 0.0));
     }
     Ok(vec![Measurement::new("kafka_discard", "CPU ns/event", &cpu), Measurement::new("memory", "MB peak RSS", &rss)])
 }
 
 /// CPU nanoseconds per event of a whole run, and its peak memory in MB.
-fn discard(brokers: &str, topic: &str) -> anyhow::Result<(f64, f64)> {
+pub(crate) fn discard(brokers: &str, topic: &str, events: u64) -> anyhow::Result<(f64, f64)> {
     let name = services::unique("bench");
     let yaml = format!(
         "name: {name}\nsource: {{ kafka: {{ brokers: \"{brokers}\", topics: [{topic}], group: {name}, from: earliest }} }}\n\
@@ -48,11 +48,11 @@ fn discard(brokers: &str, topic: &str) -> anyhow::Result<(f64, f64)> {
     let peak_mb = watch_memory(&mut running);
     let ran = running.wait(ROUND_MAX);
     let report = ran.report();
-    if report["received"] != EVENTS {
-        bail!("{} of {EVENTS} events were received:\n{}", report["received"], ran.stderr);
+    if report["received"] != events {
+        bail!("{} of {events} events were received:\n{}", report["received"], ran.stderr);
     }
     let cpu = report["cpu_seconds"].as_f64().context("the report has cpu_seconds")?;
-    Ok((cpu * 1e9 / EVENTS as f64, peak_mb))
+    Ok((cpu * 1e9 / events as f64, peak_mb))
 }
 
 /// The peak resident memory until the process ends, MB.
@@ -70,14 +70,14 @@ fn watch_memory(running: &mut Running) -> f64 {
 }
 
 /// CPU nanoseconds per event of a process that only consumes and counts.
-fn bare(brokers: &str, topic: &str) -> anyhow::Result<f64> {
+pub(crate) fn bare(brokers: &str, topic: &str, events: u64) -> anyhow::Result<f64> {
     let output = Command::new(std::env::current_exe()?)
-        .args(["consume", brokers, topic, &EVENTS.to_string()])
+        .args(["consume", brokers, topic, &events.to_string()])
         .stdout(Stdio::piped())
         .output()?;
     let line = output.stdout.lines().next().context("the control printed nothing")??;
     let seconds: f64 = line.parse().context("the control prints its CPU seconds")?;
-    Ok(seconds * 1e9 / EVENTS as f64)
+    Ok(seconds * 1e9 / events as f64)
 }
 
 /// The control's process: prints its CPU seconds.

@@ -1,6 +1,7 @@
 //! What `cargo xtask bench` runs: every speed claim, each against a control in the same run. And what `cargo xtask soak` runs.
 
 mod boundary;
+mod growth;
 mod kafka;
 mod latency;
 mod load;
@@ -29,7 +30,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, timescale, latency
+    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, timescale, latency, growth
     Bench {
         /// Write the measurements to this file as a JSON list
         #[arg(long, value_name = "FILE")]
@@ -46,13 +47,14 @@ enum Command {
 
 type Bench = fn() -> anyhow::Result<Vec<Measurement>>;
 
-const BENCHES: [(&str, Bench); 6] = [
+const BENCHES: [(&str, Bench); 7] = [
     ("project", project::run),
     ("boundary", boundary::run),
     ("load", load::run),
     ("kafka_discard", kafka::run),
     ("timescale", timescale::run),
     ("latency", latency::run),
+    ("growth", growth::run),
 ];
 
 fn main() -> anyhow::Result<()> {

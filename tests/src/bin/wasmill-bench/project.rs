@@ -45,6 +45,15 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
 
 /// A batch of benchmark events.
 pub(crate) fn raw_batch(events: usize) -> RawBatch {
+    let mut raw = empty_batch();
+    for n in 0..events {
+        raw.push(n as i64, 1_768_435_200_000_000_000 + n as i64, None, Some(bench_event(n as u64).as_bytes()), []);
+    }
+    raw
+}
+
+/// A batch without events.
+pub(crate) fn empty_batch() -> RawBatch {
     let partition = PartitionId {
         source: "kafka".to_owned(),
         cluster: "bench".to_owned(),
@@ -52,9 +61,5 @@ pub(crate) fn raw_batch(events: usize) -> RawBatch {
         topic_id: String::new(),
         partition: 0,
     };
-    let mut raw = RawBatch::new(Arc::new(partition), 0);
-    for n in 0..events {
-        raw.push(n as i64, 1_768_435_200_000_000_000 + n as i64, None, Some(bench_event(n as u64).as_bytes()), []);
-    }
-    raw
+    RawBatch::new(Arc::new(partition), 0)
 }
