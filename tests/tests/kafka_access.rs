@@ -1,5 +1,6 @@
 //! A password or a permission that the Kafka brokers refuse: at the start the program ends with what to change, later it waits.
 
+use wasmill_tests::kafka::Cluster;
 use wasmill_tests::kafka::door::Door;
 use wasmill_tests::kafka_pipeline::KafkaPipeline;
 use wasmill_tests::pipeline::eventually;
@@ -52,6 +53,8 @@ fn waits(remedy: &str, shut: (&str, bool), tried_on: impl Fn(&Kafka)) {
     let told = admin.red("source").expect("nothing has changed");
     assert!(told.contains(remedy), "the cause, whatever follows from it: {told}");
     door.set(&mut kafka, "right", true).expect("the broker starts");
+    let anew = Cluster::at(&kafka.brokers()).expect("a client that does not wait for its next attempt");
+    let rows = KafkaPipeline { cluster: anew, ..rows };
     rows.produce(0, 10..20);
     admin.wait_until_received(20);
     admin.wait_until_ready();
@@ -63,7 +66,7 @@ fn waits(remedy: &str, shut: (&str, bool), tried_on: impl Fn(&Kafka)) {
 fn password_that_is_changed_while_running_is_told_as_the_cause_and_waited_for() {
     waits("check the `sasl.*` options", ("another", true), |kafka| {
         let before = refusals(kafka);
-        eventually("it is tried on", || refusals(kafka) > before + 6);
+        eventually("it is tried on", || refusals(kafka) > before + 3);
     });
 }
 
