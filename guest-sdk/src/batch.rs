@@ -125,6 +125,37 @@ impl<'a> View<'a> {
         self.times.len()
     }
 
+    /// The text of the i-th dynamic field of each event, or the state of what is no text.
+    ///
+    /// # Panics
+    /// When there is no such field, or it was declared as another kind.
+    #[inline(always)]
+    pub(crate) fn texts(&self, i: usize) -> impl Iterator<Item = Result<&'a str, State>> + use<'a> {
+        let View { kinds, dynamic, text, slots, states, times } = *self;
+        let declared = dynamic.get(i).copied();
+        if declared != Some(Kind::Text) {
+            mistaken(i, Kind::Text, declared);
+        }
+        let (fields, field) = (kinds.len(), kinds.len() - dynamic.len() + i);
+        (0..times.len()).map(move |event| {
+            let slot = event * fields + field;
+            // SAFETY: event < times.len() and field < kinds.len(), so by the shape this is a slot of the batch.
+            let (state, bits) = unsafe { (state(states, slot), *slots.get_unchecked(slot)) };
+            if state == State::Present { Ok(Cell { bits, text }.text()) } else { Err(state) }
+        })
+    }
+
+    /// Each event's dynamic fields.
+    pub(crate) fn rows(&'a self) -> impl Iterator<Item = Slots<'a>> {
+        let fixed = self.kinds.len() - self.dynamic.len();
+        (0..self.events()).map(move |event| Slots { view: self, first: event * self.kinds.len() + fixed })
+    }
+
+    /// Each event's time.
+    pub(crate) fn times(&self) -> &'a [i64] {
+        self.times
+    }
+
     /// Each event, to be read as an `F`.
     ///
     /// # Panics

@@ -58,6 +58,7 @@ extern crate self as wasmill_sdk;
 mod alert;
 #[allow(unsafe_code, reason = "slots are read without bounds and UTF-8 checks; the module has the proof")]
 mod batch;
+mod columns;
 mod config;
 mod field;
 mod fields;
@@ -80,6 +81,7 @@ mod writer;
 
 pub use alert::{Alert, Evaluation, Severity};
 pub use batch::{Batch, Lists, Reader, Slots};
+pub use columns::{EventColumns, Suspects};
 pub use config::Prepare;
 pub use config::value::{ConfigError, FromConfig, Scalar, Value as ConfigValue};
 pub use field::{Field, Kind, State, check_path};

@@ -2,6 +2,8 @@
 
 use crate::alert::{Alert, Evaluation};
 use crate::batch::View;
+use crate::columns::{EventColumns, Suspects};
+use crate::config::Prepare;
 use crate::fields::Fields;
 use crate::output::Output;
 use crate::verdict::{Verdict, Verdicts};
@@ -9,9 +11,21 @@ use crate::writer::Writer;
 
 /// Judges each event of a batch.
 #[inline]
-pub fn validate<'a, F: Fields<'a>, V: Into<Verdict>>(view: &'a View<'a>, judge: impl Fn(F) -> V) -> Verdicts {
+pub fn validate<'a, F: Fields<'a>, V: Into<Verdict>>(
+    view: &'a View<'a>,
+    settings: &impl Prepare,
+    judge: impl Fn(F) -> V,
+) -> Verdicts {
     let mut verdicts = Verdicts::passed(view.events());
-    for (event, reader) in view.readers::<F>().enumerate() {
+    let readers = view.readers::<F>();
+    let suspects = if F::FIELDS.is_empty() { settings.suspects(EventColumns::of(view)) } else { None };
+    if suspects.as_ref().is_some_and(Suspects::is_empty) {
+        return verdicts;
+    }
+    for (event, reader) in readers.enumerate() {
+        if suspects.as_ref().is_some_and(|suspects| !suspects.contains(event)) {
+            continue;
+        }
         match F::read(reader) {
             Ok(fields) => verdicts.set(event, judge(fields).into()),
             Err(unfit) => verdicts.reject_unfit(event, unfit, F::FIELDS),

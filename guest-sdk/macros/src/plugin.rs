@@ -152,7 +152,7 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
             impl ::wasmill_sdk::Validator for #name {
                 fn validate(view: &::wasmill_sdk::__private::View<'_>, settings: &Self::Settings) -> ::wasmill_sdk::Verdicts {
                     let _ = settings;
-                    ::wasmill_sdk::__private::run::validate::<#fields, _>(view, #call)
+                    ::wasmill_sdk::__private::run::validate::<#fields, _>(view, settings, #call)
                 }
             }
         },

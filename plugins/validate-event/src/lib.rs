@@ -7,7 +7,6 @@ mod rules;
 mod text;
 mod timestamp;
 
-use rules::Check;
 use wasmill_sdk::{Fields, Slots, Verdict};
 
 pub use config::Config;
@@ -22,27 +21,13 @@ pub struct Log<'a> {
     time_ns: i64,
 }
 
-/// Drops what a drop rule matches, then makes each field's checks.
+/// Drops what a drop rule matches, then makes each field's checks. Called only for events that [`Rules`] suspect.
 #[wasmill_sdk::validator]
 pub fn validate_event(log: Log<'_>, rules: &Rules) -> Verdict {
     if rules.drops.iter().any(|rule| rule.matches(log.slots)) {
         return Verdict::drop();
     }
-    let mut checks = rules.checks.iter();
-    loop {
-        let rest = checks.as_slice();
-        match checks.next() {
-            None => return Verdict::pass(),
-            Some(check) if check.plainly_passes(log.slots, log.time_ns) => {}
-            Some(_) => return closely(log.slots, log.time_ns, rest),
-        }
-    }
-}
-
-/// Makes the checks from the first that was not plainly passed.
-#[inline(never)]
-fn closely(slots: Slots<'_>, time_ns: i64, checks: &[Check]) -> Verdict {
-    checks.iter().try_for_each(|check| check.of(slots, time_ns)).into()
+    rules.checks.iter().try_for_each(|check| check.of(log.slots, log.time_ns)).into()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The config, ready to be applied: every field is a column's number, every check one comparison or a few.
 
-use wasmill_sdk::{Field, Kind, Prepare, Rejection, Scalar, Slots, State, TextMap};
+use wasmill_sdk::{EventColumns, Field, Kind, Prepare, Rejection, Scalar, Slots, State, Suspects, TextMap};
 
 use crate::config::{Config, DropConfig, FieldConfig, Format, Type};
 use crate::reason;
@@ -38,6 +38,28 @@ impl Prepare for Rules {
 
     fn reads(&self) -> Vec<Field> {
         self.columns.0.clone()
+    }
+
+    /// What does not pass every check at a glance, or may be dropped.
+    fn suspects(&self, columns: EventColumns<'_>) -> Option<Suspects> {
+        let mut suspects = Suspects::none(columns.events());
+        if !self.drops.is_empty() {
+            add_unless(&mut suspects, columns.rows(), |row| !self.drops.iter().any(|rule| rule.matches(row)));
+        }
+        for check in &self.checks {
+            check.add_suspects(columns, &mut suspects);
+        }
+        Some(suspects)
+    }
+}
+
+/// Adds the events that do not pass.
+#[inline(always)]
+pub(crate) fn add_unless<T>(suspects: &mut Suspects, events: impl Iterator<Item = T>, passes: impl Fn(T) -> bool) {
+    for (event, value) in events.enumerate() {
+        if !passes(value) {
+            suspects.add(event);
+        }
     }
 }
 
@@ -141,27 +163,36 @@ impl Test {
 }
 
 impl Check {
-    /// Whether the event passes at a glance, which is what nearly all do; what does not may still pass the checks.
-    #[inline(always)]
-    pub(crate) fn plainly_passes(&self, slots: Slots<'_>, time_ns: i64) -> bool {
-        let no_other_type = |column| slots.state(column) != State::OtherType;
+    /// Adds the events that do not pass at a glance, which nearly all do; they may still pass the check. One loop over a column
+    /// for each kind of check, since in a sandbox every step of a loop is metered.
+    fn add_suspects(&self, columns: EventColumns<'_>, suspects: &mut Suspects) {
+        let is_no_other_type = |state| state != State::OtherType;
         match &self.test {
-            Test::Text { column, rules } => match slots.text(*column) {
-                Some(text) => rules.plainly_pass(text),
-                None => no_other_type(*column),
-            },
-            Test::Typed { column, .. } => no_other_type(*column),
+            Test::Text { column, rules } => rules.add_suspects(columns.texts(*column), suspects),
+            Test::Typed { column, .. } => {
+                add_unless(suspects, columns.rows(), |row| is_no_other_type(row.state(*column)));
+            }
             Test::Token { column, first, .. } => {
-                slots.json(*column).is_none_or(|token| token.as_bytes().first() == Some(first))
+                let passes = |token: Option<&str>| token.is_none_or(|token| token.as_bytes().first() == Some(first));
+                add_unless(suspects, columns.rows(), |row| passes(row.json(*column)));
+            }
+            Test::Timestamp { text: Some(column), integer: None, bounds } => {
+                let events = columns.texts(*column).zip(columns.times());
+                add_unless(suspects, events, |(text, time_ns)| match text {
+                    Ok(text) => bounds.plainly_contain(text, *time_ns),
+                    Err(state) => is_no_other_type(state),
+                });
             }
             Test::Timestamp { text, integer, bounds } => {
-                if let Some(text) = text.and_then(|column| slots.text(column)) {
-                    bounds.plainly_contain(text, time_ns)
-                } else if let Some(millis) = integer.and_then(|column| slots.integer(column)) {
-                    bounds.contain_millis(millis, time_ns)
-                } else {
-                    text.or(*integer).is_none_or(no_other_type)
-                }
+                add_unless(suspects, columns.rows().zip(columns.times()), |(row, time_ns)| {
+                    if let Some(text) = text.and_then(|column| row.text(column)) {
+                        bounds.plainly_contain(text, *time_ns)
+                    } else if let Some(millis) = integer.and_then(|column| row.integer(column)) {
+                        bounds.contain_millis(millis, *time_ns)
+                    } else {
+                        text.or(*integer).is_none_or(|column| is_no_other_type(row.state(column)))
+                    }
+                });
             }
         }
     }

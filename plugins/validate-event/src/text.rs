@@ -1,9 +1,10 @@
 //! Checks of text.
 
-use wasmill_sdk::{Rejection, TextMap};
+use wasmill_sdk::{Rejection, State, Suspects, TextMap};
 
 use crate::config::{ControlCharacters, FieldConfig};
 use crate::reason;
+use crate::rules::add_unless;
 
 /// What one field's text must be.
 pub(crate) struct TextRules {
@@ -38,14 +39,26 @@ impl TextRules {
         })
     }
 
-    /// Whether the text passes at a glance; what does not may still pass the check.
-    #[inline(always)]
-    pub(crate) fn plainly_pass(&self, text: &str) -> bool {
+    /// Adds the events whose text does not pass at a glance; they may still pass the check. What need not be looked at is not
+    /// in the loop.
+    pub(crate) fn add_suspects<'a>(
+        &self,
+        texts: impl Iterator<Item = Result<&'a str, State>>,
+        suspects: &mut Suspects,
+    ) {
         // One comparison: what is too short wraps around.
-        text.len().wrapping_sub(self.plain_bytes_min) <= self.plain_bytes_more
-            && self.one_of.as_ref().is_none_or(|words| words.set.contains(text))
-            && (self.control_characters == ControlCharacters::Allow
-                || !any_byte(text.as_bytes(), is_not_printable_ascii))
+        let is_as_long = |text: &str| text.len().wrapping_sub(self.plain_bytes_min) <= self.plain_bytes_more;
+        let is_printable = |text: &str| !any_byte(text.as_bytes(), is_not_printable_ascii);
+        let all_print = self.control_characters == ControlCharacters::Allow;
+        match &self.one_of {
+            None if all_print => add_texts(suspects, texts, is_as_long),
+            None => add_texts(suspects, texts, |text| is_as_long(text) && is_printable(text)),
+            Some(words) => {
+                add_texts(suspects, texts, |text| {
+                    words.set.contains(text) && is_as_long(text) && (all_print || is_printable(text))
+                });
+            }
+        }
     }
 
     pub(crate) fn check(&self, path: &str, text: &str) -> Result<(), Rejection> {
@@ -74,6 +87,19 @@ impl TextRules {
             ControlCharacters::Reject => check_controls(path, text, char::is_control, may_be_control),
         }
     }
+}
+
+/// Adds the events whose text does not pass. A field that is absent or null is the business of `required`.
+#[inline(always)]
+fn add_texts<'a>(
+    suspects: &mut Suspects,
+    texts: impl Iterator<Item = Result<&'a str, State>>,
+    passes: impl Fn(&str) -> bool,
+) {
+    add_unless(suspects, texts, |text| match text {
+        Ok(text) => passes(text),
+        Err(state) => state != State::OtherType,
+    });
 }
 
 /// Looks at characters only where a byte may be one of those that are refused, or begin it.
