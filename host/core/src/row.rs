@@ -87,13 +87,18 @@ impl Row<'_> {
     #[inline(never)]
     pub(crate) fn plain_string(&mut self, node: &Node, payload: &[u8], start: usize, end: usize) {
         self.clear(&node.below);
+        let mut pushed = None;
         for target in &node.targets {
             if let Target::Cell { kind, column } = *target {
-                let quotes = usize::from(kind != FieldKind::Json);
-                let state =
-                    if matches!(kind, FieldKind::Text | FieldKind::Json) { State::Present } else { State::OtherType };
-                let slot = self.text.push(payload, start + quotes, end - quotes);
-                self.set(column, state, JsonType::String, slot);
+                // Cells of one string share its bytes: a JSON cell has the quotes, the others what is between them.
+                let token = *pushed.get_or_insert_with(|| Span::of_slot(self.text.push(payload, start, end)));
+                let inside = Span { start: token.start + 1, len: token.len.saturating_sub(2) };
+                let (state, span) = match kind {
+                    FieldKind::Json => (State::Present, token),
+                    FieldKind::Text => (State::Present, inside),
+                    _ => (State::OtherType, inside),
+                };
+                self.set(column, state, JsonType::String, span.slot());
             } else {
                 let token = Token { start, end, value: Value::String { escaped: false } };
                 self.store_one(target, payload, &token);

@@ -100,13 +100,13 @@ pub(crate) fn check(
     };
     let ascii = rows.text.is_ascii();
     let check = |(field, (path, kind)): (usize, &(Path, FieldKind))| {
-        let slots = rows.slots.iter().skip(field).step_by(fields.len());
+        let slots = rows.slots.chunks_exact(fields.len()).map(|row| row[field]);
         if ascii && *kind == FieldKind::Text && rows.states.is_empty() && checker.take_ascii(slots.clone()) {
             return Ok(texts(events, slots, batch_events, text_before));
         }
         let mut column = WrittenColumn::absent(batch_events);
         checker.known_json = None;
-        for ((n, &event), &slot) in events.iter().enumerate().zip(slots) {
+        for ((n, &event), slot) in events.iter().enumerate().zip(slots) {
             let cell = match bits(&rows.states, n * fields.len() + field) {
                 0 => continue,
                 1 => Ok((SlotState::new(State::Null, JsonType::Null), 0)),
@@ -123,12 +123,7 @@ pub(crate) fn check(
 }
 
 /// A column of text that was found to be good.
-fn texts<'s>(
-    events: &[u32],
-    slots: impl Iterator<Item = &'s u64>,
-    batch_events: usize,
-    text_before: usize,
-) -> WrittenColumn {
+fn texts(events: &[u32], slots: impl Iterator<Item = u64>, batch_events: usize, text_before: usize) -> WrittenColumn {
     let present = SlotState::new(State::Present, JsonType::String);
     let moved = slots.map(|slot| slot + ((text_before as u64) << 32));
     if events.len() == batch_events {
@@ -187,9 +182,9 @@ struct Checker<'r> {
 
 impl Checker<'_> {
     /// Counts these texts of an answer that is ASCII, if all of them lie in it and are not too much; else none.
-    fn take_ascii<'s>(&mut self, slots: impl Iterator<Item = &'s u64>) -> bool {
+    fn take_ascii(&mut self, slots: impl Iterator<Item = u64>) -> bool {
         let (mut end, mut bytes) = (0, 0);
-        for &slot in slots {
+        for slot in slots {
             let Span { start, len } = Span::of_slot(slot);
             end = end.max(u64::from(start) + u64::from(len));
             bytes += u64::from(len);

@@ -73,16 +73,15 @@ impl Gathered {
     /// Fills slots and states row by row, as both sides lie in memory.
     fn gather_slots(&mut self, batch: &Batch, events: &[u32], sources: &[Source]) {
         let columns = batch.columns();
-        self.slots.clear();
-        self.slots.reserve(events.len() * sources.len());
+        self.slots.resize(events.len() * sources.len(), 0);
         let mut other = 0;
-        for event in events {
+        for (event, row) in events.iter().zip(self.slots.chunks_exact_mut(sources.len().max(1))) {
             let first = *event as usize * columns;
             let (cells, states) = (&batch.slots[first..first + columns], &batch.states[first..first + columns]);
-            self.slots.extend(sources.iter().map(|source| {
-                other |= others(&states[source.column..=source.column]);
-                cells[source.column]
-            }));
+            for (slot, source) in row.iter_mut().zip(sources) {
+                *slot = cells[source.column];
+                other |= states[source.column].bits() ^ State::Present as u8;
+            }
         }
         if other != 0 {
             self.pack_states(batch, events, sources);

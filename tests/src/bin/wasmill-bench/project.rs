@@ -49,7 +49,13 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
 pub(crate) fn raw_batch(events: usize) -> RawBatch {
     let mut raw = empty_batch();
     for n in 0..events {
-        raw.push(n as i64, 1_768_435_200_000_000_000 + n as i64 * NS_PER_MS, None, Some(bench_event(n as u64).as_bytes()), []);
+        raw.push(
+            n as i64,
+            1_768_435_200_000_000_000 + n as i64 * NS_PER_MS,
+            None,
+            Some(bench_event(n as u64).as_bytes()),
+            [],
+        );
     }
     raw
 }
