@@ -1,6 +1,8 @@
 //! What is wrong with a pipeline's file is told by `run` and by `validate`, all at once, with exit code 78 and before anything is
 //! connected; and what is right, with the guarantee of each sink.
 
+use std::path::Path;
+
 use wasmill_tests::pipeline::{PATIENCE, Pipeline};
 
 /// Mistakes as `validate` prints them, in its folder.
@@ -41,6 +43,22 @@ fn sink_that_writes_what_the_source_reads_is_refused() {
     assert_eq!(ran.code, Some(78));
     let reason = "pipeline.yaml:4:24: this file is used by the source already; give the sink \"own\" another one";
     assert!(ran.stderr.contains(reason), "{}", ran.stderr);
+}
+
+#[test]
+fn sink_that_writes_what_the_source_reads_is_refused_by_another_name_too() {
+    let yaml = "name: a\nsource: { file: { path: in.jsonl } }\nsinks:\n  own: { file: { path: other.jsonl } }\n";
+    let link: [fn(&Path, &Path) -> std::io::Result<()>; 2] =
+        [|file, name| std::os::unix::fs::symlink(file, name), |file, name| std::fs::hard_link(file, name)];
+    for link in link {
+        let pipeline = Pipeline::new(yaml);
+        std::fs::write(pipeline.path("in.jsonl"), "{}\n").unwrap();
+        link(&pipeline.path("in.jsonl"), &pipeline.path("other.jsonl")).unwrap();
+        let ran = pipeline.run(b"");
+        assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+        assert!(ran.stderr.contains("this file is used by the source already"), "{}", ran.stderr);
+        assert_eq!(std::fs::read_to_string(pipeline.path("in.jsonl")).unwrap(), "{}\n");
+    }
 }
 
 #[test]
