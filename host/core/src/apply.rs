@@ -5,6 +5,8 @@
 
 mod nested;
 
+use nested::Change;
+
 use crate::writes::Writes;
 use crate::written::{self, Cell, WRITTEN_BYTES_MAX, WrittenColumn};
 use crate::{Batch, FieldKind, JsonType, Path, Rejection, SlotState, State, Written, WrittenRows};
@@ -109,14 +111,8 @@ impl Batch {
             self.add_written(writes, field, kind, column);
             return;
         }
-        let entry = self.written_entry(writes, field, kind);
         for &event in events.iter().filter(is_written) {
-            for &other in &self.written_at[field] {
-                self.written[other].states[event as usize] = SlotState::ABSENT;
-            }
-            let (state, slot) = column.cell(event);
-            self.written[entry].states[event as usize] = state;
-            self.written[entry].slots[event as usize] = slot;
+            self.keep(writes, event, &Change { field, kind, cell: column.cell(event) });
         }
     }
 

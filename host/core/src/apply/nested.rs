@@ -111,7 +111,7 @@ impl Batch {
     }
 
     /// Notes one change among the written fields.
-    fn keep(&mut self, writes: &Writes, event: u32, change: &Change) {
+    pub(super) fn keep(&mut self, writes: &Writes, event: u32, change: &Change) {
         let &Change { field, kind, cell: (state, slot) } = change;
         for &other in &self.written_at[field] {
             self.written[other].states[event as usize] = SlotState::ABSENT;
@@ -128,8 +128,8 @@ impl Batch {
 /// One field of an event, and what it is to be.
 pub(super) struct Change {
     pub(super) field: usize,
-    kind: FieldKind,
-    cell: Cell,
+    pub(super) kind: FieldKind,
+    pub(super) cell: Cell,
 }
 
 enum Way {
