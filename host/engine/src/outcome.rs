@@ -79,7 +79,7 @@ pub enum Broken {
     #[error(
         "the plugin {} {} (\"{}\", digest {:#}) has had one batch for more than {limit_ms} ms (limits.stuck_batch_ms), so the lane \
          pauses and no event is rejected; replace or remove the plugin, lower limits.fuel_per_event or raise \
-         limits.stuck_batch_ms, then resume",
+         limits.stuck_batch_ms, then start again",
         plugin.name, plugin.version, file.display(), plugin.digest
     )]
     Stuck {
