@@ -6,18 +6,22 @@ use wasmill_tests::kafka_pipeline::{KafkaPipeline, wait};
 use wasmill_tests::pipeline::eventually;
 use wasmill_tests::services;
 
+/// Reads `read` events, stops, produces up to `end`, and then has the broker forget all before `kept`.
+fn lose(rows: &KafkaPipeline, read: usize, end: usize, kept: i64) {
+    rows.create(1);
+    rows.produce(0, 0..read);
+    let (running, admin) = rows.start();
+    admin.wait_until_received(read as u64);
+    assert_eq!(running.stop().code, Some(0));
+    rows.produce(0, read..end);
+    wait(rows.cluster.delete_records(&rows.topic, 0, kept)).expect("the records are deleted");
+}
+
 #[test]
 fn offset_out_of_range_pauses_the_lane_with_the_numbers_until_the_gap_is_accepted() {
     let Some(brokers) = services::kafka() else { return };
     let rows = KafkaPipeline::at(&brokers);
-    rows.create(1);
-    rows.produce(0, 0..100);
-    let (running, admin) = rows.start();
-    admin.wait_until_received(100);
-    assert_eq!(running.stop().code, Some(0));
-    rows.produce(0, 100..200);
-    wait(rows.cluster.delete_records(&rows.topic, 0, 150)).expect("the records are deleted");
-
+    lose(&rows, 100, 200, 150);
     let (running, admin) = rows.start();
     let lane = format!("lane {}[0]", rows.topic);
     let numbers = "offset 100 is not there; the broker holds 150 to 200 (exclusive)";
@@ -49,13 +53,7 @@ fn offset_out_of_range_pauses_the_lane_with_the_numbers_until_the_gap_is_accepte
 fn gap_up_to_the_end_of_a_quiet_partition_is_ready_once_it_is_accepted() {
     let Some(brokers) = services::kafka() else { return };
     let rows = KafkaPipeline::at(&brokers);
-    rows.create(1);
-    rows.produce(0, 0..10);
-    let (running, admin) = rows.start();
-    admin.wait_until_received(10);
-    assert_eq!(running.stop().code, Some(0));
-    rows.produce(0, 10..20);
-    wait(rows.cluster.delete_records(&rows.topic, 0, 20)).expect("the records are deleted");
+    lose(&rows, 10, 20, 20);
     let (_running, admin) = rows.start();
     admin.wait_until_red(&format!("lane {}[0]", rows.topic), "the broker holds 20 to 20 (exclusive)");
     assert_eq!(rows.offsets("accept-gap", &[]).code, Some(0));

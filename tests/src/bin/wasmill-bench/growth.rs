@@ -14,7 +14,7 @@ use super::boundary;
 use super::kafka;
 use super::load::{engine, spec};
 use super::measure::{Measurement, cpu_ns_per_event};
-use super::project::{empty_batch, raw_batch};
+use super::project::{self, empty_batch, raw_batch};
 
 const EVENTS: usize = 2_000;
 const ROUNDS: usize = 21;
@@ -65,27 +65,13 @@ fn padded_batch(padding: usize) -> RawBatch {
     raw
 }
 
-/// The scanner, asked for the first `count` fields, against `serde_json::Value`.
+/// The scanner, asked for the first `count` fields.
 fn scan(name: &str, raw: &RawBatch, count: usize) -> anyhow::Result<Measurement> {
     let mut builder = ProjectionBuilder::new(EventTime::Record, 1 << 20);
     for path in &FIELDS[..count] {
         builder.column(Some(&path.parse::<Path>()?), FieldKind::Text);
     }
-    let projection = builder.build();
-    let round = |_| {
-        let copy = raw.clone();
-        let ours = cpu_ns_per_event(EVENTS, || {
-            black_box(projection.extract(copy));
-        });
-        let control = cpu_ns_per_event(EVENTS, || {
-            for event in 0..EVENTS {
-                let payload = raw.payload(event).unwrap_or_default();
-                black_box(serde_json::from_slice::<serde_json::Value>(payload).ok());
-            }
-        });
-        (ours, control)
-    };
-    Ok(Measurement::new(name, "ns/event", &(0..ROUNDS).map(round).collect::<Vec<_>>()))
+    Ok(project::scan(name, ROUNDS, &builder.build(), raw))
 }
 
 /// Scanner and plugins: all that an engine thread does before the sinks' rows.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use wasmill_core::{EventTime, FieldKind, PartitionId, Path, ProjectionBuilder, RawBatch};
+use wasmill_core::{EventTime, FieldKind, PartitionId, Path, Projection, ProjectionBuilder, RawBatch};
 use wasmill_tests::events::bench_event;
 
 use super::measure::{Measurement, cpu_ns_per_event};
@@ -27,22 +27,25 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
         builder.column(Some(&path.parse::<Path>()?), kind);
     }
     let projection = builder.build();
-    let rounds: Vec<(f64, f64)> = (0..ROUNDS)
-        .map(|_| {
-            let copy = raw.clone();
-            let ours = cpu_ns_per_event(EVENTS, || {
-                black_box(projection.extract(copy));
-            });
-            let control = cpu_ns_per_event(EVENTS, || {
-                for event in 0..EVENTS {
-                    let payload = raw.payload(event).unwrap_or_default();
-                    black_box(serde_json::from_slice::<serde_json::Value>(payload).ok());
-                }
-            });
-            (ours, control)
-        })
-        .collect();
-    Ok(vec![Measurement::new("project", "ns/event", &rounds)])
+    Ok(vec![scan("project", ROUNDS, &projection, &raw)])
+}
+
+/// The scanner over a batch, against `serde_json::Value`.
+pub(crate) fn scan(name: &str, rounds: usize, projection: &Arc<Projection>, raw: &RawBatch) -> Measurement {
+    let round = |_| {
+        let copy = raw.clone();
+        let ours = cpu_ns_per_event(raw.len(), || {
+            black_box(projection.extract(copy));
+        });
+        let control = cpu_ns_per_event(raw.len(), || {
+            for event in 0..raw.len() {
+                let payload = raw.payload(event).unwrap_or_default();
+                black_box(serde_json::from_slice::<serde_json::Value>(payload).ok());
+            }
+        });
+        (ours, control)
+    };
+    Measurement::new(name, "ns/event", &(0..rounds).map(round).collect::<Vec<_>>())
 }
 
 /// A batch of benchmark events.
