@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmill_core::{Batch, Digest, PluginRef, Rejection, Stage};
+use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Stage};
 use wasmill_engine::Cost;
 
 /// One processed batch. Sinks write `encoded`, home commits it together with `dead_letters` and the new position.
@@ -97,6 +97,10 @@ pub struct DeadLetter {
     pub headers: Headers,
 }
 
+fn owned((name, value): HeaderRef<'_>) -> (Vec<u8>, Option<Vec<u8>>) {
+    (name.to_vec(), value.map(<[u8]>::to_vec))
+}
+
 impl DeadLetter {
     /// The dead letter of a rejected event of `batch`.
     pub fn new(batch: &Batch, rejection: Rejection) -> Self {
@@ -112,7 +116,7 @@ impl DeadLetter {
             reason: rejection.reason,
             key: batch.raw.key(index).map(<[u8]>::to_vec),
             payload: batch.raw.payload(index).map(<[u8]>::to_vec),
-            headers: batch.raw.headers(index).map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
+            headers: batch.raw.headers(index).into_iter().map(owned).collect(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod commits;
 mod context;
 mod error;
 mod link;
+mod message;
 pub mod mock;
 mod native;
 mod offsets;
@@ -103,8 +104,6 @@ pub struct Begin {
     pub offset: i64,
     /// End before this offset (from [`KafkaSource::end_offset`]); `None`: never.
     pub until: Option<i64>,
-    /// Whether batches carry headers. To look for them costs some 100 ns an event even where there are none.
-    pub headers: bool,
 }
 
 /// A member of a consumer group. Dropping it leaves the group without waiting; [`KafkaSource::close`] waits.
@@ -359,7 +358,7 @@ fn begin(consumer: &Arc<BaseConsumer<Context>>, starts: Vec<Begin>) -> Result<Ve
     let mut list = TopicPartitionList::with_capacity(starts.len());
     let mut readers = Vec::with_capacity(starts.len());
     let mut begun = Vec::with_capacity(starts.len());
-    for Begin { partition, offset, until, headers } in starts {
+    for Begin { partition, offset, until } in starts {
         let wake = Arc::new(Notify::new());
         let link = Arc::new(Link::new(Arc::clone(&partition), offset, Arc::clone(&wake)));
         let name = link.name();
@@ -373,7 +372,7 @@ fn begin(consumer: &Arc<BaseConsumer<Context>>, starts: Vec<Begin>) -> Result<Ve
         } else {
             link.end(Ended::Revoked);
         }
-        readers.push(PartitionReader::new(queue, Arc::clone(consumer), link, until, headers));
+        readers.push(PartitionReader::new(queue, Arc::clone(consumer), link, until));
     }
     // A reader that failed had paused its partition.
     let _ = consumer.resume(&list);

@@ -124,7 +124,7 @@ async fn read(brokers: &str, topic: &str, events: u64) -> Result<u64> {
     let mut starts = Vec::new();
     for partition in source.identify(&partitions).await? {
         let until = Some(source.end_offset(&partition).await?);
-        starts.push(Begin { partition, offset: 0, until, headers: false });
+        starts.push(Begin { partition, offset: 0, until });
     }
     let lanes: Vec<_> = source
         .begin(starts)

@@ -37,7 +37,7 @@ pub use field::{Field, FieldKind, JsonType, SlotState, State};
 pub use origin::PartitionId;
 pub use path::{PATH_BYTES_MAX, PATH_KEYS_MAX, Path, PathError};
 pub use projection::{Column, EventTime, Projection, ProjectionBuilder};
-pub use raw_batch::{Header, RawBatch, Record, Span};
+pub use raw_batch::{HeaderRef, Lender, RawBatch, Record, Span};
 pub use rejection::{PluginRef, Rejection, Stage};
 pub use scan::DEPTH_MAX;
 pub use written::WRITTEN_BYTES_MAX;

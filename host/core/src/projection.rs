@@ -155,7 +155,7 @@ impl Projection {
                 time_ns: None,
                 text: &mut text,
             };
-            match self.extract_event(&raw, record, &mut scanner, &mut row) {
+            match self.extract_event(raw.payload(event), record, &mut scanner, &mut row) {
                 Ok(()) => {
                     live.push(event as u32);
                     times.push(row.time_ns.unwrap_or(record.timestamp_ns));
@@ -176,12 +176,12 @@ impl Projection {
     #[inline]
     fn extract_event(
         &self,
-        raw: &RawBatch,
+        payload: Option<&[u8]>,
         record: &Record,
         scanner: &mut Scanner<'_>,
         row: &mut Row<'_>,
     ) -> Result<(), Fault> {
-        let payload = self.payload(raw, record)?;
+        let payload = self.check(payload, record)?;
         scanner.object(payload, row)?;
         for &column in &self.raw_columns {
             row.raw(column, payload);
@@ -190,8 +190,8 @@ impl Projection {
     }
 
     #[inline]
-    fn payload<'r>(&self, raw: &'r RawBatch, record: &Record) -> Result<&'r [u8], Fault> {
-        let payload = raw.slice(record.payload.ok_or(Fault::Tombstone)?);
+    fn check<'r>(&self, payload: Option<&'r [u8]>, record: &Record) -> Result<&'r [u8], Fault> {
+        let payload = payload.ok_or(Fault::Tombstone)?;
         let length = record.cut_from.unwrap_or(payload.len() as u64);
         if record.cut_from.is_some() || payload.len() > self.event_bytes_max {
             return Err(Fault::TooLarge { length, limit: self.event_bytes_max as u64 });

@@ -1,10 +1,12 @@
-//! What a source yields: events of one partition in order, bytes in one arena.
+//! What a source yields: events of one partition in order.
 
+use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::PartitionId;
 
-/// A byte range of a batch's arena. Arenas stay below 4 GiB: batches are cut by bytes long before.
+/// A byte range of a text or an arena below 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Span {
     /// First byte.
@@ -33,88 +35,148 @@ impl Span {
     }
 }
 
-/// One event as received. Spans are ranges of the batch's arena.
+/// One event as received; its bytes are asked of the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Its offset in the partition; for a file the byte at which its line starts.
     pub offset: i64,
     /// Its own time, nanoseconds since 1970 (UTC): the record's timestamp, else its arrival.
     pub timestamp_ns: i64,
-    /// The payload; `None` is a tombstone (a Kafka record whose value is null).
-    pub payload: Option<Span>,
     /// The payload's whole length in bytes where the source kept only its beginning because it was over the source's
     /// limit (a line of a file); else `None`.
     pub cut_from: Option<u64>,
+}
+
+/// A header: its name, and its value; `None` is null.
+pub type HeaderRef<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// The bytes of a batch's events in a source's own buffers, which stay as they are until the batch is gone. Events are named
+/// by their index in the batch.
+pub trait Lender: Debug + Send + Sync {
+    /// The payload; `None` is a tombstone.
+    fn payload(&self, index: usize) -> Option<&[u8]>;
     /// The key, if any.
-    pub key: Option<Span>,
-    /// First header and number of headers in [`RawBatch::headers`].
-    pub headers: (u32, u32),
+    fn key(&self, index: usize) -> Option<&[u8]>;
+    /// The headers, in order.
+    fn headers(&self, index: usize) -> Vec<HeaderRef<'_>>;
 }
 
-/// A header: name and value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// The name's bytes.
-    pub name: Span,
-    /// The value's bytes; `None` is null.
-    pub value: Option<Span>,
-}
-
-/// Events of one partition in offset order, their bytes copied once into one arena.
+/// Events of one partition in offset order, with the bytes of their payloads, keys and headers: copied into one arena,
+/// or lent by the source.
 #[derive(Clone, Debug)]
 pub struct RawBatch {
     partition: Arc<PartitionId>,
-    arena: Vec<u8>,
     records: Vec<Record>,
-    headers: Vec<Header>,
+    content: Content,
     first_offset: i64,
     next_offset: i64,
 }
 
-impl RawBatch {
-    /// An empty batch that begins at `first_offset`: the offset from which the partition is read on.
-    pub fn new(partition: Arc<PartitionId>, first_offset: i64) -> Self {
-        Self {
-            partition,
-            arena: Vec::new(),
-            records: Vec::new(),
-            headers: Vec::new(),
-            first_offset,
-            next_offset: first_offset,
+/// Where the bytes are.
+#[derive(Clone, Debug)]
+enum Content {
+    Copied(Copied),
+    Lent { lender: Arc<dyn Lender>, bytes: usize },
+}
+
+/// Bytes in an arena, and which of them are whose.
+#[derive(Clone, Debug, Default)]
+struct Copied {
+    arena: Vec<u8>,
+    events: Vec<CopiedEvent>,
+    headers: Vec<(Span, Option<Span>)>,
+}
+
+/// The ranges of one event.
+#[derive(Clone, Debug)]
+struct CopiedEvent {
+    payload: Option<Span>,
+    key: Option<Span>,
+    /// Of [`Copied::headers`].
+    headers: Range<usize>,
+}
+
+impl Copied {
+    fn push<'a>(
+        &mut self,
+        key: Option<&[u8]>,
+        payload: Option<&[u8]>,
+        headers: impl IntoIterator<Item = HeaderRef<'a>>,
+    ) {
+        let key = key.map(|bytes| self.copy(bytes));
+        let payload = payload.map(|bytes| self.copy(bytes));
+        let first_header = self.headers.len();
+        for (name, value) in headers {
+            let name = self.copy(name);
+            let value = value.map(|bytes| self.copy(bytes));
+            self.headers.push((name, value));
         }
+        self.events.push(CopiedEvent { payload, key, headers: first_header..self.headers.len() });
     }
 
-    /// Makes room ahead for `records` events and `bytes` bytes.
-    pub fn reserve(&mut self, records: usize, bytes: usize) {
-        self.records.reserve(records);
-        self.arena.reserve(bytes);
+    fn copy(&mut self, bytes: &[u8]) -> Span {
+        let start = u32::try_from(self.arena.len()).expect("batches are cut far below 4 GiB");
+        self.arena.extend_from_slice(bytes);
+        u32::try_from(self.arena.len()).expect("batches are cut far below 4 GiB");
+        Span { start, len: bytes.len() as u32 }
+    }
+
+    #[inline]
+    fn slice(&self, span: Span) -> &[u8] {
+        span.get(&self.arena).expect("spans are made by `copy`")
+    }
+
+    fn headers(&self, index: usize) -> Vec<HeaderRef<'_>> {
+        let headers = &self.headers[self.events[index].headers.clone()];
+        headers.iter().map(|(name, value)| (self.slice(*name), value.map(|span| self.slice(span)))).collect()
+    }
+}
+
+impl RawBatch {
+    /// An empty batch that begins at `first_offset`: the offset from which the partition is read on. Events are copied in by
+    /// [`push`](Self::push).
+    pub fn new(partition: Arc<PartitionId>, first_offset: i64) -> Self {
+        let content = Content::Copied(Copied::default());
+        Self { partition, records: Vec::new(), content, first_offset, next_offset: first_offset }
+    }
+
+    /// A batch that begins at `first_offset` and holds `records`, whose payloads and keys, `bytes` together, stay with
+    /// `lender`.
+    ///
+    /// # Panics
+    /// When offsets do not rise.
+    pub fn lent(
+        partition: Arc<PartitionId>,
+        first_offset: i64,
+        records: Vec<Record>,
+        lender: Arc<dyn Lender>,
+        bytes: usize,
+    ) -> Self {
+        let next_offset = records.iter().fold(first_offset, |next, record| {
+            assert!(record.offset >= next, "offsets rise within a batch: {} < {next}", record.offset);
+            record.offset + 1
+        });
+        Self { partition, records, content: Content::Lent { lender, bytes }, first_offset, next_offset }
     }
 
     /// Copies one event in. Offsets must rise (several alerts of one event share its offset); the batch then ends after
     /// `offset`.
     ///
     /// # Panics
-    /// When `offset` lies before the last one, or the arena would pass 4 GiB.
+    /// When `offset` lies before the last one, the arena would pass 4 GiB, or the batch is a lent one.
     pub fn push<'a>(
         &mut self,
         offset: i64,
         timestamp_ns: i64,
         key: Option<&[u8]>,
         payload: Option<&[u8]>,
-        headers: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+        headers: impl IntoIterator<Item = HeaderRef<'a>>,
     ) {
         let repeated = self.records.last().is_some_and(|record| record.offset == offset);
         assert!(repeated || offset >= self.next_offset, "offsets rise within a batch: {offset} < {}", self.next_offset);
-        let key = key.map(|bytes| self.copy(bytes));
-        let payload = payload.map(|bytes| self.copy(bytes));
-        let first_header = self.headers.len() as u32;
-        for (name, value) in headers {
-            let name = self.copy(name);
-            let value = value.map(|bytes| self.copy(bytes));
-            self.headers.push(Header { name, value });
-        }
-        let headers = (first_header, self.headers.len() as u32 - first_header);
-        self.records.push(Record { offset, timestamp_ns, payload, cut_from: None, key, headers });
+        let Content::Copied(copied) = &mut self.content else { panic!("a lent batch has all its events") };
+        copied.push(key, payload, headers);
+        self.records.push(Record { offset, timestamp_ns, cut_from: None });
         self.next_offset = offset + 1;
     }
 
@@ -133,13 +195,6 @@ impl RawBatch {
     pub fn advance_to(&mut self, next_offset: i64) {
         assert!(next_offset >= self.next_offset, "a batch's end only moves on");
         self.next_offset = next_offset;
-    }
-
-    fn copy(&mut self, bytes: &[u8]) -> Span {
-        let start = u32::try_from(self.arena.len()).expect("batches are cut far below 4 GiB");
-        self.arena.extend_from_slice(bytes);
-        u32::try_from(self.arena.len()).expect("batches are cut far below 4 GiB");
-        Span { start, len: bytes.len() as u32 }
     }
 
     /// The partition that all events are of.
@@ -172,33 +227,36 @@ impl RawBatch {
         self.records.is_empty()
     }
 
-    /// Bytes of all keys, payloads and headers.
+    /// Bytes of all keys and payloads, and of the headers where they were copied.
     pub fn bytes(&self) -> usize {
-        self.arena.len()
+        match &self.content {
+            Content::Copied(copied) => copied.arena.len(),
+            Content::Lent { bytes, .. } => *bytes,
+        }
     }
 
-    /// The bytes of a span of this batch.
-    #[inline]
-    pub fn slice(&self, span: Span) -> &[u8] {
-        &self.arena[span.start as usize..span.start as usize + span.len as usize]
-    }
-
-    /// The payload of event `index`; `None` for a tombstone.
+    /// The payload of event `index`; `None` for a tombstone (a Kafka record whose value is null).
     #[inline]
     pub fn payload(&self, index: usize) -> Option<&[u8]> {
-        self.records[index].payload.map(|span| self.slice(span))
+        match &self.content {
+            Content::Copied(copied) => copied.events[index].payload.map(|span| copied.slice(span)),
+            Content::Lent { lender, .. } => lender.payload(index),
+        }
     }
 
-    /// The key of event `index`.
+    /// The key of event `index`, if any.
     pub fn key(&self, index: usize) -> Option<&[u8]> {
-        self.records[index].key.map(|span| self.slice(span))
+        match &self.content {
+            Content::Copied(copied) => copied.events[index].key.map(|span| copied.slice(span)),
+            Content::Lent { lender, .. } => lender.key(index),
+        }
     }
 
     /// The headers of event `index`, in order.
-    pub fn headers(&self, index: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        let (first, count) = self.records[index].headers;
-        self.headers[first as usize..(first + count) as usize]
-            .iter()
-            .map(|header| (self.slice(header.name), header.value.map(|span| self.slice(span))))
+    pub fn headers(&self, index: usize) -> Vec<HeaderRef<'_>> {
+        match &self.content {
+            Content::Copied(copied) => copied.headers(index),
+            Content::Lent { lender, .. } => lender.headers(index),
+        }
     }
 }

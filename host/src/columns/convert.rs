@@ -27,9 +27,10 @@ pub(super) fn value<'e>(event: &'e Event<'_>, column: &'e BoundColumn) -> Result
         Source::Payload => document(&event.reader.payload, typed),
         Source::Key => batch.raw.key(index).map_or(Ok(Value::Null), |key| foreign(event, key, typed, "bad_key")),
         Source::Header(name) => {
-            let header = batch.raw.headers(index).filter(|(found, _)| *found == &**name).last();
+            let headers = batch.raw.headers(index);
+            let header = headers.iter().rfind(|(found, _)| *found == &**name);
             header
-                .and_then(|(_, value)| value)
+                .and_then(|(_, value)| *value)
                 .map_or(Ok(Value::Null), |value| foreign(event, value, typed, "bad_header"))
         }
         Source::Topic => plain_text(batch.raw.partition().topic.as_bytes(), typed),

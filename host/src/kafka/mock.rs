@@ -180,8 +180,7 @@ mod tests {
         assert_eq!(partitions.len(), PARTITIONS as usize);
         let ids = source.identify(&partitions).await.expect("the mock broker knows them");
         assert!(ids.iter().all(|id| !id.cluster.is_empty() && !id.topic_id.is_empty()), "{:?}", ids[0]);
-        let starts =
-            ids.into_iter().map(|partition| Begin { partition, offset: 0, until: None, headers: true }).collect();
+        let starts = ids.into_iter().map(|partition| Begin { partition, offset: 0, until: None }).collect();
         let (sender, mut batches) = tokio::sync::mpsc::channel(8);
         for mut reader in source.begin(starts).await.expect("they begin") {
             let (sender, read) = (sender.clone(), Arc::clone(&read));

@@ -1,5 +1,7 @@
 //! The client library's settings: what wasmill decides, what the user may add, and how the fetch budget is divided.
 
+use std::ops::RangeInclusive;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::types::RDKafkaConfRes;
@@ -16,9 +18,13 @@ const PARTITION_QUEUE_KIB_MIN: usize = 128;
 /// Most compressed bytes asked of one partition in one request.
 const PARTITION_FETCH_BYTES_MAX: usize = 512 * 1024;
 
-/// Events of one partition that wait at most (the next fetch is sent below this). The client library keeps some 300
-/// bytes of its own for each beside its payload, which no byte limit of it counts.
-const PARTITION_QUEUE_EVENTS: usize = 20_000;
+/// Events of all partitions together that wait (the next fetch of one is sent when it has less than its share). The client
+/// library keeps some 300 bytes of its own for each beside its payload, key and headers, and its byte limits count
+/// payloads alone.
+const QUEUE_EVENTS: usize = 32_000;
+
+/// The share of a partition lies between these: enough for the next fetch to arrive meanwhile.
+const PARTITION_QUEUE_EVENTS: RangeInclusive<usize> = 1_000..=20_000;
 
 /// Settings that the guarantee rests on, and what to use instead.
 const RESERVED: &[(&str, &str)] = &[
@@ -62,6 +68,8 @@ pub(super) fn connection(config: &KafkaConfig) -> Result<ClientConfig, KafkaErro
 
 /// The settings of the consumer, for topics that have `partitions` partitions together.
 pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> Result<ClientConfig, KafkaError> {
+    let queue_events =
+        (QUEUE_EVENTS / partitions.max(1)).clamp(*PARTITION_QUEUE_EVENTS.start(), *PARTITION_QUEUE_EVENTS.end());
     let queue_kib = (config.fetch_bytes_max / 1024 / partitions.max(1)).max(PARTITION_QUEUE_KIB_MIN);
     let fetch_bytes = (queue_kib * 1024 / 2).min(PARTITION_FETCH_BYTES_MAX);
     let mut client = connection(config)?;
@@ -83,7 +91,7 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> Result<Client
         ("fetch.wait.max.ms", "100".to_owned()),
         // After a full queue the library sleeps this long (a second by default) before it fetches again.
         ("fetch.queue.backoff.ms", "2".to_owned()),
-        ("queued.min.messages", PARTITION_QUEUE_EVENTS.to_string()),
+        ("queued.min.messages", queue_events.to_string()),
         ("queued.max.messages.kbytes", queue_kib.to_string()),
         ("fetch.message.max.bytes", fetch_bytes.to_string()),
     ];
@@ -183,5 +191,14 @@ mod tests {
         assert_eq!(kib(4), 8 * 1024);
         assert_eq!(kib(256), 128);
         assert_eq!(kib(257), PARTITION_QUEUE_KIB_MIN);
+    }
+
+    #[test]
+    fn the_events_that_wait_are_divided_by_the_partitions_within_bounds() {
+        let events = |partitions| {
+            let client = consumer(&config(&[]), partitions).expect("valid");
+            client.get("queued.min.messages").expect("it is set").parse::<usize>().expect("a number")
+        };
+        assert_eq!([1, 2, 4, 32, 1_000].map(events), [20_000, 16_000, 8_000, 1_000, 1_000]);
     }
 }

@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaRespErr as Code;
-use wasmill_core::{PartitionId, RawBatch};
+use wasmill_core::{PartitionId, RawBatch, Record};
 
 use super::context::Context;
 use super::link::{Ended, Link};
+use super::message::Messages;
 use super::native;
 use super::offsets;
-use super::queue::{Message, PartitionQueue};
+use super::queue::PartitionQueue;
 use super::{ReadError, TopicPartition};
 use crate::config::BatchConfig;
 
@@ -44,11 +45,8 @@ pub struct PartitionReader {
     /// There is no event before this offset but those handed out; never before `next_offset`.
     quiet_until: i64,
     until: Option<i64>,
-    headers: bool,
     failed: Option<ReadError>,
     leader_epoch: i32,
-    /// Bytes of the batch before: what the next arena begins with.
-    bytes_before: usize,
 }
 
 /// An error that was taken from the queue, before the broker was asked about it.
@@ -64,21 +62,9 @@ impl PartitionReader {
         consumer: Arc<BaseConsumer<Context>>,
         link: Arc<Link>,
         until: Option<i64>,
-        headers: bool,
     ) -> Self {
         let next_offset = link.next_offset();
-        Self {
-            queue,
-            consumer,
-            link,
-            next_offset,
-            quiet_until: next_offset,
-            until,
-            headers,
-            failed: None,
-            leader_epoch: -1,
-            bytes_before: 0,
-        }
+        Self { queue, consumer, link, next_offset, quiet_until: next_offset, until, failed: None, leader_epoch: -1 }
     }
 
     /// The partition.
@@ -132,19 +118,21 @@ impl PartitionReader {
         }
     }
 
-    /// Copies what the queue holds, up to the limits or an error.
+    /// Takes what the queue holds, up to the limits or an error.
     fn collect(&mut self, limits: &BatchConfig) -> RawBatch {
-        let mut batch = RawBatch::new(Arc::clone(&self.link.partition), self.next_offset);
+        let mut messages = Messages::of(Arc::clone(self.queue.consumer()));
+        let mut records = Vec::new();
+        let (mut bytes, mut next_offset) = (0, self.next_offset);
         let mut arrived_ns = None;
-        while batch.len() < limits.events_max {
+        while records.len() < limits.events_max {
             let Some(message) = self.queue.front() else { break };
             if message.error() != 0 {
                 break;
             }
             let offset = message.offset();
-            if offset < batch.next_offset() {
+            if offset < next_offset {
                 // Fetched again after a pause in the middle of a rebalance.
-                self.queue.drop_front();
+                self.queue.take_front();
                 continue;
             }
             if self.until.is_some_and(|until| offset >= until) {
@@ -157,24 +145,29 @@ impl PartitionReader {
                 self.link.end(Ended::Replaced);
                 break;
             }
-            let headers = if self.headers { message.headers() } else { Vec::new() };
-            let size = size(&message, &headers);
-            if !batch.is_empty() && batch.bytes() + size > limits.bytes_max {
+            let size = message.key().map_or(0, <[u8]>::len) + message.payload().map_or(0, <[u8]>::len);
+            if !records.is_empty() && bytes + size > limits.bytes_max {
                 break;
             }
-            if batch.is_empty() {
-                batch.reserve(limits.events_max.min(1_024), self.bytes_before.max(size));
+            if records.is_empty() {
+                records.reserve(limits.events_max.min(1_024));
+                messages.reserve(limits.events_max.min(1_024));
             }
-            let time_ns = match message.timestamp_ms() {
+            let timestamp_ns = match message.timestamp_ms() {
                 Some(time_ms) => time_ms.saturating_mul(1_000_000),
                 None => *arrived_ns.get_or_insert_with(now_ns),
             };
-            batch.push(offset, time_ns, message.key(), message.payload(), headers);
+            records.push(Record { offset, timestamp_ns, cut_from: None });
+            if let Some(message) = self.queue.take_front() {
+                messages.push(message);
+            }
+            bytes += size;
+            next_offset = offset + 1;
             self.leader_epoch = leader_epoch;
-            self.queue.drop_front();
         }
+        let partition = Arc::clone(&self.link.partition);
+        let batch = RawBatch::lent(partition, self.next_offset, records, Arc::new(messages), bytes);
         if !batch.is_empty() {
-            self.bytes_before = batch.bytes();
             self.moved_to(batch.next_offset());
         }
         batch
@@ -205,15 +198,12 @@ impl PartitionReader {
 
     /// Takes an error from the front of the queue.
     fn failure(&mut self) -> Option<Failure> {
-        let message = self.queue.front()?;
-        let code = message.error();
-        if code == 0 {
+        if self.queue.front()?.error() == 0 {
             return None;
         }
+        let message = self.queue.take_front()?;
         let reason = String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned();
-        let failure = Failure { code, offset: message.offset(), reason };
-        self.queue.drop_front();
-        Some(failure)
+        Some(Failure { code: message.error(), offset: message.offset(), reason })
     }
 
     async fn explain(&self, failure: Failure) -> ReadError {
@@ -253,11 +243,6 @@ impl PartitionReader {
             tracing::debug!(%error, "a failed partition was not paused");
         }
     }
-}
-
-fn size(message: &Message<'_>, headers: &[(&[u8], Option<&[u8]>)]) -> usize {
-    let headers: usize = headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
-    headers + message.key().map_or(0, <[u8]>::len) + message.payload().map_or(0, <[u8]>::len)
 }
 
 /// The time of arrival, for records of a topic that keeps none.

@@ -203,8 +203,7 @@ impl Lanes<'_> {
                 false => None,
             };
             let until = end.filter(|_| self.options.until_end);
-            // Dead letters keep the original headers, so they are always read.
-            begins.push(Begin { partition: Arc::clone(partition), offset, until, headers: true });
+            begins.push(Begin { partition: Arc::clone(partition), offset, until });
             leases.push(lease);
             // What could not go on has to show that it can, unless there is nothing to read.
             well.push(!was_red || end == Some(offset));

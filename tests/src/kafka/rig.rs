@@ -158,7 +158,7 @@ async fn begin(
         if !store.topic_ids.contains(&partition.topic_id) {
             store.topic_ids.push(partition.topic_id.clone());
         }
-        starts.push(Begin { partition, offset, until: None, headers: true });
+        starts.push(Begin { partition, offset, until: None });
     }
     Ok(source.begin(starts).await?)
 }
@@ -238,7 +238,7 @@ impl One {
             true => Some(source.end_offset(&partition).await?),
             false => None,
         };
-        let begin = Begin { partition: Arc::clone(&partition), offset, until, headers: true };
+        let begin = Begin { partition: Arc::clone(&partition), offset, until };
         let reader = source.begin(vec![begin]).await?.remove(0);
         Ok(Self { source, partition, reader })
     }
