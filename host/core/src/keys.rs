@@ -30,7 +30,7 @@ pub(crate) struct Known {
     token: Box<[u8]>,
     /// The node of its values.
     pub(crate) child: u32,
-    /// The index of the key that came after it.
+    /// The index of the key that came after it, or [`NONE`]: so a key that began an object is never expected after another.
     next: u16,
     /// What is done with its values.
     pub(crate) usual: Usual,
@@ -45,7 +45,7 @@ pub(crate) struct Place {
     last: u16,
 }
 
-/// Before the first key.
+/// No key: before the first, and after one that none came after yet.
 const NONE: u16 = u16::MAX;
 
 impl Place {
@@ -102,9 +102,9 @@ impl Keys {
             return place;
         }
         let index = order.known.len() as u16;
-        order.known.push(Known::new(token, child, usual, index + 1));
+        order.known.push(Known::new(token, child, usual));
         order.link(place.last, index);
-        Place { expected: index + 1, last: index }
+        Place { expected: NONE, last: index }
     }
 }
 
@@ -127,12 +127,12 @@ impl Order {
 }
 
 impl Known {
-    fn new(token: &[u8], child: u32, usual: Usual, next: u16) -> Self {
+    fn new(token: &[u8], child: u32, usual: Usual) -> Self {
         let length = token.len().min(HEAD_BYTES);
         let mut head = [0; HEAD_BYTES];
         head[..length].copy_from_slice(&token[..length]);
         let head_mask = u128::MAX >> (8 * (HEAD_BYTES - length));
-        Self { head: u128::from_le_bytes(head), head_mask, token: token.into(), child, next, usual }
+        Self { head: u128::from_le_bytes(head), head_mask, token: token.into(), child, next: NONE, usual }
     }
 
     /// Whether the key stands at `at`.

@@ -82,6 +82,15 @@ fn key_in_an_array_is_not_json_even_where_objects_had_it() {
     assert!(rejections.iter().all(|rejection| rejection.code == "not_json"));
 }
 
+#[test]
+fn brace_is_no_comma_even_before_a_key_that_began_an_earlier_object() {
+    let good = [r#"{"a":1}"#, r#"{"b":2}"#, r#"{"a":1}"#];
+    let payloads = good.into_iter().chain([r#"{"a":1{"b":2}"#, r#"{"a":1,"b":2}"#]);
+    let (batch, rejections) = projection(&[("b", FieldKind::Integer)], &[]).extract(raw_batch(payloads));
+    assert_eq!(batch.live, [0, 1, 2, 4]);
+    assert_eq!(rejections[0].code, "not_json");
+}
+
 fn nested(open: &str, close: &str, inner: &str, levels: usize) -> String {
     format!("{{\"a\":{}{inner}{}}}", open.repeat(levels - 1), close.repeat(levels - 1))
 }
