@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_cmpeq_epi8, _mm_max_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
-    _mm_setzero_si128, _mm256_cmpeq_epi8, _mm256_max_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x,
+    _mm_setzero_si128, _mm256_cmpeq_epi8, _mm256_max_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_m128i,
     _mm256_set1_epi8, _mm256_setzero_si256,
 };
 
@@ -44,12 +44,20 @@ impl Instructions {
 #[target_feature(enable = "avx2")]
 fn mark_avx2(blocks: &[[u8; 64]], last: &[u8; 64], words: &mut [u64]) -> bool {
     let mut seen = _mm256_setzero_si256();
-    for (block, word) in blocks.iter().chain([last]).zip(words) {
-        let (low, high) = (load_avx2(block, 0), load_avx2(block, 32));
-        seen = _mm256_or_si256(seen, _mm256_or_si256(low, high));
-        *word = u64::from(marked_avx2(low)) | u64::from(marked_avx2(high)) << 32;
+    let (last_word, words) = words.split_last_mut().expect("one more than blocks");
+    for (block, word) in blocks.iter().zip(words) {
+        *word = mark_block_avx2(block, &mut seen);
     }
+    *last_word = mark_block_avx2(last, &mut seen);
     _mm256_movemask_epi8(seen) == 0
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn mark_block_avx2(block: &[u8; 64], seen: &mut __m256i) -> u64 {
+    let (low, high) = (load_avx2(block, 0), load_avx2(block, 32));
+    *seen = _mm256_or_si256(*seen, _mm256_or_si256(low, high));
+    u64::from(marked_avx2(low)) | u64::from(marked_avx2(high)) << 32
 }
 
 #[target_feature(enable = "avx2")]
@@ -65,9 +73,8 @@ fn marked_avx2(bytes: __m256i) -> u32 {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn load_avx2(block: &[u8; 64], from: usize) -> __m256i {
-    let (lanes, _) = block[from..from + 32].as_chunks::<8>();
-    let lane = |n: usize| i64::from_le_bytes(lanes[n]);
-    _mm256_set_epi64x(lane(3), lane(2), lane(1), lane(0))
+    let (parts, _) = block[from..from + 32].as_chunks::<16>();
+    _mm256_set_m128i(load_sse2(&parts[1]), load_sse2(&parts[0]))
 }
 
 #[target_feature(enable = "sse2")]
