@@ -10,6 +10,9 @@ use crate::trie::{Target, Trie};
 use crate::writes::Writes;
 use crate::{Batch, FieldKind, Path, RawBatch, Record, Rejection, SlotState};
 
+/// So many cells are cleared at once, or one row.
+const CELLS_AHEAD: usize = 256;
+
 /// One thing that is read from every payload. A (path, kind) pair is one column, whoever asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Column {
@@ -133,25 +136,30 @@ impl Projection {
     /// rounded correctly; one beyond the floats' range is of another type in a float column.
     pub fn extract(self: &Arc<Self>, raw: RawBatch) -> (Batch, Vec<Rejection>) {
         let (columns, places) = (self.columns.len(), self.writes.places());
-        // Cleared row by row: a row is then at hand when it is filled.
+        // Rows are cleared some at a time, so that they are at hand when they are filled.
+        let rows_ahead = (CELLS_AHEAD / columns.max(1)).max(1);
+        let mut cleared = 0;
         let mut slots = Vec::with_capacity(raw.len() * columns);
         let mut states = Vec::with_capacity(raw.len() * columns);
         let mut place_rows = Vec::with_capacity(raw.len() * places);
-        let mut text = TextArena::with_room(raw.bytes() / 2);
+        // The payloads' bytes are more than most texts need; what is not needed is never touched.
+        let mut text = TextArena::with_room(raw.bytes() * (1 + self.raw_columns.len()));
         let mut times = Vec::with_capacity(raw.len());
         let mut live = Vec::with_capacity(raw.len());
         let mut rejections = Vec::new();
         let mut scanner = Scanner::new(&self.trie);
         for (event, record) in raw.records().iter().enumerate() {
             let text_before = text.len();
-            let (first, first_place) = (slots.len(), place_rows.len());
-            slots.resize(first + columns, UNSET);
-            states.resize(first + columns, SlotState::ABSENT);
-            place_rows.resize(first_place + places, Place::ABSENT);
+            if event == cleared {
+                cleared = (event + rows_ahead).min(raw.len());
+                slots.resize(cleared * columns, UNSET);
+                states.resize(cleared * columns, SlotState::ABSENT);
+                place_rows.resize(cleared * places, Place::ABSENT);
+            }
             let mut row = Row {
-                slots: &mut slots[first..],
-                states: &mut states[first..],
-                places: &mut place_rows[first_place..],
+                slots: &mut slots[event * columns..][..columns],
+                states: &mut states[event * columns..][..columns],
+                places: &mut place_rows[event * places..][..places],
                 time_ns: None,
                 text: &mut text,
             };
