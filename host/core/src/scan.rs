@@ -95,8 +95,31 @@ impl<'t> Scanner<'t> {
         Err(Fault::BadUtf8 { at })
     }
 
-    /// One turn of the outer loop takes one value, at `at`, for the node `target`.
+    /// Most payloads are one object, from the first byte to the last, of usual members alone: then there is nothing left to walk.
+    #[inline]
     fn walk(&mut self, payload: &[u8], depth_max: usize, row: &mut Row<'_>) -> Result<(), Fault> {
+        let mut begun = None;
+        if byte(payload, 0) == b'{' {
+            let root = Frame { node: ROOT, start: 0, place: self.keys.start(ROOT) };
+            let (at, place) = self.usual_members(payload, 0, 1, depth_max, root, row);
+            if payload.get(at..) == Some(b"}") && self.trie.node(ROOT).targets.is_empty() {
+                return Ok(());
+            }
+            begun = Some((at, place));
+        }
+        self.walk_on(payload, depth_max, begun, row)
+    }
+
+    /// Walks from the beginning; where the payload's own object has `begun`, its usual members up to there are taken. One turn of
+    /// the outer loop takes one value, at `at`, for the node `target`.
+    #[inline(never)]
+    fn walk_on(
+        &mut self,
+        payload: &[u8],
+        depth_max: usize,
+        mut begun: Option<(usize, Place)>,
+        row: &mut Row<'_>,
+    ) -> Result<(), Fault> {
         self.frames.clear();
         let mut frame = Frame::OUTERMOST;
         let mut depth = 0;
@@ -123,7 +146,9 @@ impl<'t> Scanner<'t> {
                     if depth > 1 {
                         row.clear(&self.trie.node(target).below);
                     }
-                    (at, frame.place) = self.usual_members(payload, start, depth, depth_max, frame, row);
+                    (at, frame.place) = begun
+                        .take()
+                        .unwrap_or_else(|| self.usual_members(payload, start, depth, depth_max, frame, row));
                     if at == start {
                         at = skip_space(payload, at + 1);
                         if byte(payload, at) != b'}' {
