@@ -1,7 +1,7 @@
 //! Keys of objects, matched by expectation: in most events the same keys come in the same order, so the key that came
 //! after this one last time is compared first, as one block of bytes: all that stands between two values.
 
-use crate::trie::{Trie, Usual};
+use crate::trie::{Trie, Wanted};
 
 /// The most keys remembered per object of the trie; others are looked up each time.
 const KNOWN_KEYS_MAX: usize = 64;
@@ -32,8 +32,8 @@ pub(crate) struct Known {
     pub(crate) child: u32,
     /// The index of the key that came after it, or [`NONE`]: so a key that began an object is never expected after another.
     next: u16,
-    /// What is done with its values.
-    pub(crate) usual: Usual,
+    /// What its values are wanted for.
+    pub(crate) wanted: Wanted,
 }
 
 /// Where in the order of an object's keys the walk stands.
@@ -95,14 +95,14 @@ impl Keys {
         Some((known.child, at + known.token.len(), Place { expected: known.next, last: index }))
     }
 
-    /// Remembers a key by its token; it leads to `child`, whose values are for `usual`. Answers the place after it.
-    pub(crate) fn learn(&mut self, node: u32, place: Place, token: &[u8], child: u32, usual: Usual) -> Place {
+    /// Remembers a key by its token; it leads to `child`, whose values are `wanted` so. Answers the place after it.
+    pub(crate) fn learn(&mut self, node: u32, place: Place, token: &[u8], child: u32, wanted: Wanted) -> Place {
         let order = &mut self.orders[node as usize];
         if token.len() > KNOWN_BYTES_MAX || order.known.len() == KNOWN_KEYS_MAX {
             return place;
         }
         let index = order.known.len() as u16;
-        order.known.push(Known::new(token, child, usual));
+        order.known.push(Known::new(token, child, wanted));
         order.link(place.last, index);
         Place { expected: NONE, last: index }
     }
@@ -127,12 +127,12 @@ impl Order {
 }
 
 impl Known {
-    fn new(token: &[u8], child: u32, usual: Usual) -> Self {
+    fn new(token: &[u8], child: u32, wanted: Wanted) -> Self {
         let length = token.len().min(HEAD_BYTES);
         let mut head = [0; HEAD_BYTES];
         head[..length].copy_from_slice(&token[..length]);
         let head_mask = u128::MAX >> (8 * (HEAD_BYTES - length));
-        Self { head: u128::from_le_bytes(head), head_mask, token: token.into(), child, next: NONE, usual }
+        Self { head: u128::from_le_bytes(head), head_mask, token: token.into(), child, next: NONE, wanted }
     }
 
     /// Whether the key stands at `at`.

@@ -8,7 +8,7 @@ use crate::number::{self, Number};
 use crate::row::{Row, Token, Value};
 use crate::skip;
 use crate::tokens::{byte, literal};
-use crate::trie::{Trie, Usual};
+use crate::trie::{Trie, Wanted};
 
 /// The object whose members are taken.
 pub(crate) struct Members<'s> {
@@ -51,10 +51,13 @@ impl Members<'_> {
             return None;
         }
         let end = close + 1;
-        match known.usual {
-            Usual::Nothing => {}
-            Usual::Text(column) => row.text(column, self.payload, start, end),
-            _ => row.plain_string(self.trie.node(known.child), self.payload, start, end),
+        if known.wanted.is_nothing() {
+            return Some(end);
+        }
+        if known.wanted.is_for_columns() {
+            row.plain_string(&known.wanted, self.payload, start, end);
+        } else {
+            self.any(known, start, end, Value::String { escaped: false }, row);
         }
         Some(end)
     }
@@ -63,10 +66,14 @@ impl Members<'_> {
     fn number(&self, known: &Known, start: usize, row: &mut Row<'_>) -> Option<usize> {
         let short = number::read_short(self.payload, start);
         let (end, number) = short.or_else(|| number::read(self.payload, start).ok())?;
-        match (known.usual, number) {
-            (Usual::Nothing, _) => {}
-            (Usual::Integer(column), Number::Integer(value)) => row.integer(column, value),
-            (Usual::Float(column), Number::Float(Some(value))) => row.float(column, value),
+        let wanted = &known.wanted;
+        match number {
+            Number::Integer(value) if wanted.is_within(Wanted::INTEGER | Wanted::FLOAT | Wanted::JSON) => {
+                row.integer(wanted, value, self.payload, start, end);
+            }
+            Number::Float(Some(value)) if wanted.is_within(Wanted::FLOAT | Wanted::JSON) => {
+                row.float(wanted, value, self.payload, start, end);
+            }
             _ => self.any(known, start, end, Value::from(number), row),
         }
         Some(end)
@@ -75,22 +82,22 @@ impl Members<'_> {
     #[inline(always)]
     fn literal(&self, known: &Known, start: usize, row: &mut Row<'_>) -> Option<usize> {
         let (end, value) = literal(self.payload, start).ok()?;
-        if known.usual != Usual::Nothing {
-            self.any(known, start, end, value, row);
-        }
+        self.any(known, start, end, value, row);
         Some(end)
     }
 
     #[inline(always)]
     fn container(&self, known: &Known, start: usize) -> Option<usize> {
-        if known.usual != Usual::Nothing {
+        if !known.wanted.is_nothing() {
             return None;
         }
         skip::container(self.payload, self.marks, start, self.depth, self.depth_max).ok()
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn any(&self, known: &Known, start: usize, end: usize, value: Value, row: &mut Row<'_>) {
-        row.value(self.trie.node(known.child), self.payload, &Token { start, end, value });
+        if !known.wanted.is_nothing() {
+            row.value(self.trie.node(known.child), self.payload, &Token { start, end, value });
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::number::{self, Number};
 use crate::string;
 pub(crate) use crate::text::{TEXT_BYTES_MAX, TextArena};
-use crate::trie::{Node, Target};
+use crate::trie::{Node, Target, Wanted};
 use crate::{FieldKind, JsonType, SlotState, Span, State};
 
 /// A value that was found: the range of its token in the payload (a string's with its quotes) and what it is.
@@ -76,46 +76,61 @@ pub(crate) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Takes a string without escapes for one text column.
+    /// Takes a string without escapes for all its columns. They share its bytes: the JSON cell has the quotes, the others what is
+    /// between them.
     #[inline(always)]
-    pub(crate) fn text(&mut self, column: u32, payload: &[u8], start: usize, end: usize) {
-        let slot = self.text.push(payload, start + 1, end - 1);
-        self.set(column, State::Present, JsonType::String, slot);
+    pub(crate) fn plain_string(&mut self, wanted: &Wanted, payload: &[u8], start: usize, end: usize) {
+        let json = wanted.column(FieldKind::Json);
+        let quote = usize::from(json.is_none());
+        let pushed = self.text.push(payload, start + quote, end - quote);
+        let mut inside = pushed;
+        if let Some(column) = json {
+            self.set(column, State::Present, JsonType::String, pushed);
+            inside = inside_quotes(pushed);
+        }
+        if let Some(column) = wanted.column(FieldKind::Text) {
+            self.set(column, State::Present, JsonType::String, inside);
+        }
+        if !wanted.is_within(Wanted::TEXT | Wanted::JSON) {
+            self.no_string(wanted, inside);
+        }
     }
 
-    /// Takes a string without escapes at `node` for all that it is wanted for.
+    /// Takes a string for the columns that hold none.
     #[inline(never)]
-    pub(crate) fn plain_string(&mut self, node: &Node, payload: &[u8], start: usize, end: usize) {
-        self.clear(&node.below);
-        let mut pushed = None;
-        for target in &node.targets {
-            if let Target::Cell { kind, column } = *target {
-                // Cells of one string share its bytes: a JSON cell has the quotes, the others what is between them.
-                let token = *pushed.get_or_insert_with(|| Span::of_slot(self.text.push(payload, start, end)));
-                let inside = Span { start: token.start + 1, len: token.len.saturating_sub(2) };
-                let (state, span) = match kind {
-                    FieldKind::Json => (State::Present, token),
-                    FieldKind::Text => (State::Present, inside),
-                    _ => (State::OtherType, inside),
-                };
-                self.set(column, state, JsonType::String, span.slot());
-            } else {
-                let token = Token { start, end, value: Value::String { escaped: false } };
-                self.store_one(target, payload, &token);
+    fn no_string(&mut self, wanted: &Wanted, slot: u64) {
+        for kind in [FieldKind::Integer, FieldKind::Float, FieldKind::Boolean] {
+            if let Some(column) = wanted.column(kind) {
+                self.set(column, State::OtherType, JsonType::String, slot);
             }
         }
     }
 
-    /// Takes an integer for one integer column.
+    /// Takes an integer for its integer, float and JSON columns.
     #[inline(always)]
-    pub(crate) fn integer(&mut self, column: u32, value: i64) {
-        self.set(column, State::Present, JsonType::Integer, value as u64);
+    pub(crate) fn integer(&mut self, wanted: &Wanted, value: i64, payload: &[u8], start: usize, end: usize) {
+        if let Some(column) = wanted.column(FieldKind::Integer) {
+            self.set(column, State::Present, JsonType::Integer, value as u64);
+        }
+        if let Some(column) = wanted.column(FieldKind::Float) {
+            self.set(column, State::Present, JsonType::Integer, (value as f64).to_bits());
+        }
+        if let Some(column) = wanted.column(FieldKind::Json) {
+            let slot = self.text.push(payload, start, end);
+            self.set(column, State::Present, JsonType::Integer, slot);
+        }
     }
 
-    /// Takes a float for one float column.
+    /// Takes a float for its float and JSON columns.
     #[inline(always)]
-    pub(crate) fn float(&mut self, column: u32, value: f64) {
-        self.set(column, State::Present, JsonType::Float, value.to_bits());
+    pub(crate) fn float(&mut self, wanted: &Wanted, value: f64, payload: &[u8], start: usize, end: usize) {
+        if let Some(column) = wanted.column(FieldKind::Float) {
+            self.set(column, State::Present, JsonType::Float, value.to_bits());
+        }
+        if let Some(column) = wanted.column(FieldKind::Json) {
+            let slot = self.text.push(payload, start, end);
+            self.set(column, State::Present, JsonType::Float, slot);
+        }
     }
 
     #[inline(always)]
@@ -204,6 +219,14 @@ impl Row<'_> {
             (State::OtherType, self.text.push(payload, token.start, token.end))
         }
     }
+}
+
+/// The slot of what is between the quotes of the string at `slot`.
+#[inline(always)]
+fn inside_quotes(slot: u64) -> u64 {
+    let Span { start, len } = Span::of_slot(slot);
+    // Nothing is there when the text had no room for the string.
+    Span { start: start + 1, len: len.saturating_sub(2) }.slot()
 }
 
 /// The time that a value says, nanoseconds since 1970; `None` when it says none.

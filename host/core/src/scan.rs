@@ -11,7 +11,7 @@ use crate::members::Members;
 use crate::number;
 use crate::row::{Row, Token, Value};
 use crate::tokens::{byte, check_depth, check_key_begins, colon, literal, skip_space, string_end};
-use crate::trie::{ROOT, Trie, UNWANTED, Usual};
+use crate::trie::{ROOT, Trie, UNWANTED, Wanted};
 use crate::{skip, string};
 
 /// The most objects and arrays inside each other, the payload's own object included.
@@ -243,8 +243,8 @@ impl<'t> Scanner<'t> {
         if escaped {
             return Ok((child, value, frame.place));
         }
-        let usual = if child == UNWANTED { Usual::Nothing } else { self.trie.node(child).usual() };
-        Ok((child, value, self.keys.learn(frame.node, frame.place, &payload[at..value], child, usual)))
+        let wanted = if child == UNWANTED { Wanted::NOTHING } else { self.trie.node(child).wanted() };
+        Ok((child, value, self.keys.learn(frame.node, frame.place, &payload[at..value], child, wanted)))
     }
 
     fn child(&mut self, node: u32, key: &[u8], escaped: bool) -> u32 {

@@ -18,19 +18,12 @@ pub(crate) enum Target {
     Place(u32),
 }
 
-/// What a value is wanted for, as far as that can be served at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Usual {
-    /// Nothing, with nothing wanted below either.
-    Nothing,
-    /// One text column, and nothing else.
-    Text(u32),
-    /// One integer column, and nothing else.
-    Integer(u32),
-    /// One float column, and nothing else.
-    Float(u32),
-    /// Whatever its node says.
-    Any,
+/// What a value is wanted for, in a form that serves it at once: kinds as bits, and the column of each. There is one column of
+/// a kind at most, since a (path, kind) pair is one column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    bits: u8,
+    columns: [u32; 5],
 }
 
 /// A node that no path leads to: nothing below it is wanted.
@@ -119,16 +112,59 @@ impl Node {
         !self.children.is_empty()
     }
 
-    /// What is done with most values here.
-    pub(crate) fn usual(&self) -> Usual {
-        match self.targets.as_slice() {
-            &[Target::Cell { kind, column }] if self.below.is_empty() => match kind {
-                FieldKind::Text => Usual::Text(column),
-                FieldKind::Integer => Usual::Integer(column),
-                FieldKind::Float => Usual::Float(column),
-                _ => Usual::Any,
-            },
-            _ => Usual::Any,
+    /// What a value here is wanted for.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let more = if self.below.is_empty() { 0 } else { Wanted::MORE };
+        self.targets.iter().fold(Wanted { bits: more, ..Wanted::NOTHING }, |wanted, target| wanted.with(*target))
+    }
+}
+
+impl Wanted {
+    /// For nothing, with nothing wanted below either.
+    pub(crate) const NOTHING: Self = Self { bits: 0, columns: [0; 5] };
+    pub(crate) const TEXT: u8 = Self::bit(FieldKind::Text);
+    pub(crate) const INTEGER: u8 = Self::bit(FieldKind::Integer);
+    pub(crate) const FLOAT: u8 = Self::bit(FieldKind::Float);
+    pub(crate) const JSON: u8 = Self::bit(FieldKind::Json);
+    /// For something else than columns, or something is wanted below: its node says what.
+    const MORE: u8 = 1 << 7;
+
+    const fn bit(kind: FieldKind) -> u8 {
+        1 << kind as u8
+    }
+
+    fn with(mut self, target: Target) -> Self {
+        match target {
+            Target::Cell { kind, column } => {
+                self.bits |= Self::bit(kind);
+                self.columns[kind as usize] = column;
+            }
+            Target::Time | Target::Place(_) => self.bits |= Self::MORE,
         }
+        self
+    }
+
+    /// Whether it is wanted for nothing at all.
+    #[inline(always)]
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.bits == 0
+    }
+
+    /// Whether all it is wanted for, if anything, is columns.
+    #[inline(always)]
+    pub(crate) fn is_for_columns(&self) -> bool {
+        self.bits & Self::MORE == 0
+    }
+
+    /// Whether all it is wanted for, if anything, is columns of these kinds.
+    #[inline(always)]
+    pub(crate) fn is_within(&self, kinds: u8) -> bool {
+        self.bits & !kinds == 0
+    }
+
+    /// The column of a kind.
+    #[inline(always)]
+    pub(crate) fn column(&self, kind: FieldKind) -> Option<u32> {
+        (self.bits & Self::bit(kind) != 0).then(|| self.columns[kind as usize])
     }
 }

@@ -157,6 +157,19 @@ proptest! {
     }
 
     #[test]
+    fn every_cell_says_so_whatever_else_is_wanted_and_however_often_its_like_came(
+        columns in prop::sample::subsequence(all_columns(), 1..=24),
+        payloads in prop::collection::vec(any_object(), 1..4),
+    ) {
+        let payloads = [&payloads[..], &payloads[..]].concat();
+        let (batch, rejections) = projection(&columns, &[]).extract(raw_batch(&payloads));
+        prop_assert_eq!(rejections, vec![]);
+        for (event, payload) in payloads.iter().enumerate() {
+            check_event(&batch, event as u32, payload.as_bytes());
+        }
+    }
+
+    #[test]
     fn broken_payloads_are_refused_alike_and_never_disturb_their_neighbours(
         payloads in prop::collection::vec((any_object(), prop::collection::vec(mutation(), 0..4)), 1..6),
     ) {
