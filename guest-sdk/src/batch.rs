@@ -1,6 +1,6 @@
 //! A batch of events as columns, read in place.
 //!
-//! This module holds all of the SDK's unsafe code. Its proof:
+//! This module holds the SDK's unsafe code that reads data. Its proof:
 //! - **Shape.** Every `Batch` has `slots.len() == events * kinds.len()`, `times.len() == events`, and `states` either empty
 //!   or two bits for every slot (`shape`, called by both constructors). A [`View`] has the lists of one batch, and so its shape;
 //!   its `dynamic` kinds are the batch's without the first `fixed` (`view`). A `Row` is made only for `event < events`

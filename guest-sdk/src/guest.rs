@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use crate::alert::{Alert, Evaluation, Severity};
 use crate::batch::{Batch, Lists};
 use crate::field::{Field, Kind};
+use crate::heap;
 use crate::log::Level;
 use crate::plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
 use crate::verdict::Verdicts;
@@ -88,8 +89,7 @@ pub(crate) fn log(level: Level, line: &str) {
 const BATCH_BYTES: usize = 1 << 20;
 
 fn configure<P: Plugin>(config: &str) -> Result<types::Manifest, String> {
-    // Taken and given back, it belongs to every instance from its beginning; growing a memory is a system call for each.
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(BATCH_BYTES)));
+    heap::reserve(BATCH_BYTES);
     // A trap carries no text: the message and its place go to the log before it.
     std::panic::set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
     let loaded = Loaded::<P>::configure(config)?;

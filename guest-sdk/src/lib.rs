@@ -64,6 +64,9 @@ mod field;
 mod fields;
 #[cfg(target_arch = "wasm32")]
 mod guest;
+#[cfg(target_arch = "wasm32")]
+#[allow(unsafe_code, reason = "it replaces a function of the C library; the module has the proof")]
+mod heap;
 pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
