@@ -1,0 +1,15 @@
+//! What the compile cache holds of a plugin.
+
+use wasmill_tests::pipeline::Pipeline;
+
+#[test]
+fn compiled_plugin_does_not_hold_the_zeros_of_the_memory_that_it_took_ahead() {
+    let yaml = "name: compiled\nsource: { stdin: {} }\nplugins: plugins.d\nengine: { cache_dir: compiled }\n\
+                sinks: { none: { discard: {} } }\n";
+    let pipeline = Pipeline::new(yaml).plugin(10, "enrich-env", "config: { env: test }");
+    let ran = pipeline.run(b"{\"service\":\"web\"}\n");
+    assert_eq!(ran.report()["received"], 1, "{}", ran.stderr);
+    let entries = std::fs::read_dir(pipeline.path("compiled")).expect("a cache").collect::<Result<Vec<_>, _>>();
+    let sizes: Vec<u64> = entries.expect("entries").iter().map(|one| one.metadata().expect("a file").len()).collect();
+    assert!(matches!(sizes[..], [size] if size < 1 << 20), "{sizes:?} bytes");
+}
