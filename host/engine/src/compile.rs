@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Reason;
@@ -90,7 +91,7 @@ fn in_child(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(trouble)?;
-    let question = frame(&(limits, request), bytes);
+    let question = frame(&(limits, request), bytes.to_vec());
     let answer = converse(&mut child, question, limits);
     if answer.is_err() {
         // Already gone or not, it must not outlive the question. What `kill` says is of no use then.
@@ -100,8 +101,8 @@ fn in_child(
     match answer {
         Err(Silence::Late) => Err(Reason::CompileTime(limits.seconds)),
         Err(Silence::Gone(last_words)) => Err(Reason::CompileDied(ending(status, &last_words))),
-        Ok((output, last_words)) => match unframe::<Result<Prepared, Reason>>(&output) {
-            Some((header, code)) => header.map(|prepared| (prepared, code.to_vec())),
+        Ok((output, last_words)) => match unframe::<Result<Prepared, Reason>>(output) {
+            Some((header, code)) => header.map(|prepared| (prepared, code)),
             None => Err(Reason::CompileDied(ending(status, &last_words))),
         },
     }
@@ -155,15 +156,15 @@ pub fn compile_child_main() -> ExitCode {
     if io::stdin().lock().read_to_end(&mut question).is_err() {
         return ExitCode::FAILURE;
     }
-    let Some(((limits, request), bytes)) = unframe::<(CompileLimits, Request)>(&question) else {
+    let Some(((limits, request), bytes)) = unframe::<(CompileLimits, Request)>(question) else {
         return ExitCode::FAILURE;
     };
     if limit_self(limits).is_err() {
         return ExitCode::FAILURE;
     }
-    let answer = match prepare(&request, bytes) {
-        Ok((prepared, code)) => frame(&Ok::<_, Reason>(prepared), &code),
-        Err(reason) => frame(&Err::<Prepared, _>(reason), &[]),
+    let answer = match prepare(&request, &bytes) {
+        Ok((prepared, code)) => frame(&Ok::<_, Reason>(prepared), code),
+        Err(reason) => frame(&Err::<Prepared, _>(reason), Vec::new()),
     };
     match io::stdout().lock().write_all(&answer) {
         Ok(()) => ExitCode::SUCCESS,
@@ -180,19 +181,20 @@ fn limit_self(limits: CompileLimits) -> rustix::io::Result<()> {
     setrlimit(Resource::Core, both(0))
 }
 
-/// A header as JSON with its length before it, then the body.
-pub(crate) fn frame(header: &impl Serialize, body: &[u8]) -> Vec<u8> {
-    let header = serde_json::to_vec(header).expect("our own types have no map with keys that are no text");
-    let mut bytes = Vec::with_capacity(4 + header.len() + body.len());
-    bytes.extend_from_slice(&(header.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&header);
-    bytes.extend_from_slice(body);
+/// A body and what is said about it: that comes behind, as JSON and then its length, so that the body is never moved.
+pub(crate) fn frame(about: &impl Serialize, body: Vec<u8>) -> Vec<u8> {
+    let about = serde_json::to_vec(about).expect("our own types have no map with keys that are no text");
+    let mut bytes = body;
+    bytes.extend_from_slice(&about);
+    bytes.extend_from_slice(&(about.len() as u32).to_le_bytes());
     bytes
 }
 
 /// The two parts of a [`frame`]; `None` for anything else.
-pub(crate) fn unframe<H: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<(H, &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    let (header, body) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    Some((serde_json::from_slice(header).ok()?, body))
+pub(crate) fn unframe<A: DeserializeOwned>(mut bytes: Vec<u8>) -> Option<(A, Vec<u8>)> {
+    let (rest, length) = bytes.split_last_chunk::<4>()?;
+    let end = rest.len().checked_sub(u32::from_le_bytes(*length) as usize)?;
+    let about = serde_json::from_slice(&rest[end..]).ok()?;
+    bytes.truncate(end);
+    Some((about, bytes))
 }

@@ -132,7 +132,7 @@ impl Engine {
         let plugin = self.plugin(spec, &request, &prepared, &code)?;
         guest_log::emit(&plugin.reference, &prepared.said, prepared.suppressed);
         if let Some(cache) = &self.cache
-            && let Err(error) = cache.put(&key, &prepared, &code)
+            && let Err(error) = cache.put(&key, &prepared, code)
         {
             tracing::warn!(%error, "compiled code cannot be kept; the next start compiles again");
         }

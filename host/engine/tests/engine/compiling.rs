@@ -107,9 +107,13 @@ fn broken_foreign_and_half_written_entries_are_made_anew() {
     engine.load(&spec).unwrap();
     let entry = entries(&cache).remove(0);
     let whole = fs::read(&entry).unwrap();
-    let mut flipped = whole.clone();
-    *flipped.last_mut().unwrap() ^= 1;
-    for broken in [flipped, whole[..whole.len() / 2].to_vec(), Vec::new(), b"#!/bin/sh\n".repeat(100)] {
+    let flipped = [0, whole.len() / 2, whole.len() - 1].map(|at| {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        flipped
+    });
+    let others = [whole[..whole.len() / 2].to_vec(), Vec::new(), b"#!/bin/sh\n".repeat(100)];
+    for broken in flipped.into_iter().chain(others) {
         fs::write(&entry, &broken).unwrap();
         engine.load(&spec).unwrap();
         assert_eq!(fs::read(&entry).unwrap(), whole);
