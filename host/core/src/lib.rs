@@ -40,4 +40,5 @@ pub use projection::{Column, EventTime, Projection, ProjectionBuilder};
 pub use raw_batch::{HeaderRef, Lender, RawBatch, Record, Span};
 pub use rejection::{PluginRef, Rejection, Stage};
 pub use scan::DEPTH_MAX;
+pub use text::TextArena;
 pub use written::WRITTEN_BYTES_MAX;

@@ -11,7 +11,8 @@ const MIDDLE_BYTES: usize = 64;
 const ROOM_BYTES: usize = 4096;
 
 /// Text that grows at its end. Bytes behind `len` are room made ahead.
-pub(crate) struct TextArena {
+#[derive(Debug)]
+pub struct TextArena {
     bytes: Vec<u8>,
     len: usize,
     limit: usize,
@@ -25,7 +26,7 @@ impl TextArena {
     }
 
     /// Room for `bytes` bytes.
-    pub(crate) fn with_room(bytes: usize) -> Self {
+    pub fn with_room(bytes: usize) -> Self {
         Self::after(Vec::with_capacity(bytes))
     }
 
@@ -42,7 +43,7 @@ impl TextArena {
     }
 
     /// The text.
-    pub(crate) fn text(&self) -> &[u8] {
+    pub fn text(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
@@ -52,7 +53,7 @@ impl TextArena {
     }
 
     /// Takes back what came after the first `len` bytes.
-    pub(crate) fn truncate(&mut self, len: usize) {
+    pub fn truncate(&mut self, len: usize) {
         self.len = len;
         self.overflowed = false;
     }
@@ -64,7 +65,7 @@ impl TextArena {
 
     /// Appends `source[start..end]` and answers its slot.
     #[inline(always)]
-    pub(crate) fn push(&mut self, source: &[u8], start: usize, end: usize) -> u64 {
+    pub fn push(&mut self, source: &[u8], start: usize, end: usize) -> u64 {
         let length = end - start;
         if !self.make_room(length) {
             return 0;
