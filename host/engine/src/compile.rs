@@ -181,7 +181,7 @@ fn limit_self(limits: CompileLimits) -> rustix::io::Result<()> {
     setrlimit(Resource::Core, both(0))
 }
 
-/// A body and what is said about it: that comes behind, as JSON and then its length, so that the body is never moved.
+/// A body and what is said about it: that comes behind, as JSON and then its length, so that taking it off moves nothing.
 pub(crate) fn frame(about: &impl Serialize, body: Vec<u8>) -> Vec<u8> {
     let about = serde_json::to_vec(about).expect("our own types have no map with keys that are no text");
     let mut bytes = body;

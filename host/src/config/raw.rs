@@ -70,7 +70,7 @@ pub(super) struct RawBatch {
     /// Most events of a batch.
     #[schemars(range(min = 1, max = 10_000))]
     pub(super) events_max: u64,
-    /// Most bytes of a batch, 1KiB to 64MiB; one larger event makes a batch of its own.
+    /// Most bytes of a batch's keys and payloads, 1KiB to 64MiB; one larger event makes a batch of its own.
     #[serde(deserialize_with = "scalar_text")]
     #[schemars(schema_with = "size_schema")]
     pub(super) bytes_max: String,
