@@ -177,6 +177,8 @@ pub enum SinkKind {
         /// The table.
         table: TableConfig,
     },
+    /// Topics of a Kafka cluster.
+    Kafka(KafkaSinkConfig),
     /// JSON lines appended to a file.
     File {
         /// Its path.
@@ -186,6 +188,74 @@ pub enum SinkKind {
     Stdout,
     /// Nowhere: for measurements.
     Discard,
+}
+
+/// Where and how messages are written to Kafka.
+#[derive(Clone, Debug)]
+pub struct KafkaOutput {
+    /// `host:port`, joined by commas.
+    pub brokers: String,
+    /// The topics that may be written to; at least one.
+    pub topics: Vec<String>,
+    /// How batches are compressed.
+    pub compression: Compression,
+    /// Further librdkafka settings (TLS, SASL, ...), passed through. Values may be secrets.
+    pub options: BTreeMap<String, Secret>,
+}
+
+/// A Kafka sink.
+#[derive(Clone, Debug)]
+pub struct KafkaSinkConfig {
+    /// Where it writes.
+    pub output: KafkaOutput,
+    /// Which of its topics an event goes to.
+    pub topic: TopicConfig,
+    /// The messages' key: a field; `None`: the event's own.
+    pub key: Option<Path>,
+}
+
+/// How an event's topic is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicConfig {
+    /// There is one.
+    Fixed,
+    /// Parts that are joined; what comes of it must be one of the topics.
+    Template(Vec<TopicPart>),
+}
+
+/// A part of a topic's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicPart {
+    /// As it is written.
+    Text(String),
+    /// The value of a field: text or a number.
+    Field(Path),
+}
+
+/// How batches of messages are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "Kafka's own names")]
+pub enum Compression {
+    None,
+    Gzip,
+    Snappy,
+    #[default]
+    Lz4,
+    Zstd,
+}
+
+impl Compression {
+    /// As librdkafka calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
 }
 
 /// A table and where its columns come from.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Stage};
 use wasmill_engine::Cost;
 
+use crate::process::refusal;
+
 /// One processed batch. Sinks write `encoded`, home commits it together with `dead_letters` and the new position.
 #[derive(Debug)]
 pub struct Delivery {
@@ -62,10 +64,51 @@ impl Rows {
         &self.bytes[start..self.ends[n] as usize]
     }
 
+    /// All rows, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|n| self.row(n))
+    }
+
+    /// Takes the given rows (rising) out; they count as refused.
+    pub fn refuse(&mut self, refused: &[usize]) {
+        let kept: Vec<usize> = (0..self.len()).filter(|row| refused.binary_search(row).is_err()).collect();
+        let mut rows = Self { of_alerts: self.of_alerts, filtered: self.filtered, ..Self::default() };
+        for row in kept {
+            rows.bytes.extend_from_slice(self.row(row));
+            rows.finish_row(self.events[row]);
+        }
+        rows.refused = self.refused + refused.len() as u64;
+        *self = rows;
+    }
+
     /// Ends the row that was appended to `bytes` for `event`.
     pub fn finish_row(&mut self, event: u32) {
         self.ends.push(u32::try_from(self.bytes.len()).expect("batches are cut far below 4 GiB"));
         self.events.push(event);
+    }
+}
+
+impl Delivery {
+    /// The batch that `sink` has its rows from.
+    pub fn batch_of(&self, sink: usize) -> &Batch {
+        match &self.alerts {
+            Some(alerts) if self.encoded[sink].of_alerts => alerts,
+            _ => &self.events,
+        }
+    }
+
+    /// Makes dead letters of rows that their sink turned out not to take; `refused` are row, code and reason, rising.
+    pub fn refuse(&mut self, sink: usize, name: &Arc<str>, refused: Vec<(usize, &'static str, String)>) {
+        let rows: Vec<usize> = refused.iter().map(|(row, ..)| *row).collect();
+        let batch = self.batch_of(sink);
+        let letters: Vec<_> = refused
+            .into_iter()
+            .map(|(row, code, reason)| {
+                DeadLetter::new(batch, refusal(self.encoded[sink].events[row], name, code, reason))
+            })
+            .collect();
+        self.dead_letters.extend(letters);
+        self.encoded[sink].refuse(&rows);
     }
 }
 

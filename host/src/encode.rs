@@ -7,6 +7,7 @@ use wasmill_core::{Batch, Digest, Rejection};
 use crate::condition::Condition;
 use crate::config::From;
 use crate::delivery::Rows;
+use crate::kafka::sink::MessageEncoder;
 use crate::lines::encode_lines;
 use crate::postgres::CopyEncoder;
 use crate::sqlite::CellEncoder;
@@ -31,6 +32,8 @@ pub enum Format {
     Copy(CopyEncoder),
     /// Cells for SQLite.
     Cells(CellEncoder),
+    /// Messages of Kafka.
+    Messages(MessageEncoder),
     /// JSON lines.
     Lines,
     /// Rows without content: counted, not kept.
@@ -56,6 +59,7 @@ impl SinkEncoder {
         let (mut rows, refused) = match &self.format {
             Format::Copy(encoder) => encoder.encode(batch, events, generation, &self.name),
             Format::Cells(encoder) => encoder.encode(batch, events, generation, &self.name),
+            Format::Messages(encoder) => encoder.encode(batch, events, &self.name),
             Format::Lines => (encode_lines(batch, events), Vec::new()),
             Format::Nothing => (count_only(events), Vec::new()),
         };

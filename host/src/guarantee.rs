@@ -63,6 +63,11 @@ fn of_sink(config: &Config, sink: &SinkConfig) -> (Guarantee, &'static str) {
         (SourceConfig::Stdin, _) => {
             (Guarantee::None, "standard input cannot be read again: what is in flight when the process dies is lost")
         }
+        (_, SinkKind::Kafka(_)) => (
+            Guarantee::AtLeastOnce,
+            "brokers acknowledge before home commits: messages after the last commit come again after a crash, with the same \
+             wasmill-origin",
+        ),
         (_, SinkKind::File { .. }) => (
             Guarantee::AtLeastOnce,
             "a file has no transactions: lines after the last commit are written again after a crash",
@@ -92,7 +97,7 @@ fn database(sink: &SinkConfig) -> Option<Database<'_>> {
     match &sink.kind {
         SinkKind::Postgres { url, .. } => Some(Database::Postgres(url)),
         SinkKind::Sqlite { path, .. } => Some(Database::Sqlite(path)),
-        SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => None,
+        SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => None,
     }
 }
 

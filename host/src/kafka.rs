@@ -1,4 +1,4 @@
-//! The Kafka source: a member of a consumer group whose offsets the ledger decides.
+//! The Kafka source: a member of a consumer group whose offsets the ledger decides. What is written to Kafka is in [`sink`].
 //!
 //! One thread polls the consumer for events only: rebalances, errors, commit results. The supervisor reads them with
 //! [`KafkaSource::next`] and answers: on [`KafkaEvent::Assigned`] it asks who the partitions are
@@ -23,12 +23,13 @@ mod poll;
 mod probe;
 mod queue;
 mod reader;
+pub mod sink;
 mod watch;
 
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -46,9 +47,6 @@ use watch::{Judgement, Look, Watch};
 
 /// Events that wait for the supervisor at most.
 const EVENTS_MAX: usize = 1_024;
-
-/// How often waiting for brokers is told in the log.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
 
 /// How long [`earliest_offset`] waits for an answer.
 const EARLIEST_MAX: Duration = Duration::from_secs(10);
@@ -124,7 +122,7 @@ impl KafkaSource {
     /// # Errors
     /// What waiting does not mend: an unknown option, refused credentials, TLS that fails, a missing permission.
     pub async fn connect(config: &KafkaConfig) -> Result<Self, KafkaError> {
-        let reached = reach(config).await?;
+        let reached = probe::reach(&config.brokers, &config.options, &config.topics).await?;
         let (sender, events) = mpsc::channel(EVENTS_MAX);
         let consumer: BaseConsumer<Context> = options::consumer(config, reached.partitions)?
             .create_with_context(Context::new(sender))
@@ -137,11 +135,11 @@ impl KafkaSource {
             .name("kafka-events".to_owned())
             .spawn(move || poll::run(polled))
             .map_err(|error| KafkaError::Fatal(format!("no thread could be started: {error}")))?;
-        let watch = Watch::new(!reached.notices.is_empty());
+        let watch = Watch::new(!reached.absent.is_empty());
         Ok(Self {
             consumer,
             events,
-            ahead: reached.notices.into_iter().map(KafkaEvent::Notice).collect(),
+            ahead: reached.absent.iter().map(|topic| KafkaEvent::Notice(absent(topic))).collect(),
             topics: config.topics.as_slice().into(),
             watch,
             look: None,
@@ -323,24 +321,9 @@ async fn looked(look: &mut Option<tokio::task::JoinHandle<Look>>) -> Option<Look
     }
 }
 
-async fn reach(config: &KafkaConfig) -> Result<probe::Reached, KafkaError> {
-    let probe = Arc::new(probe::Probe::new(config)?);
-    let mut told: Option<Instant> = None;
-    loop {
-        let (attempt, topics) = (Arc::clone(&probe), config.topics.clone());
-        match blocking(move || attempt.attempt(&topics)).await? {
-            Ok(reached) => {
-                // Its connections end on a thread that may wait.
-                blocking(move || drop(probe)).await;
-                return Ok(reached);
-            }
-            Err(reason) if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) => {
-                told = Some(Instant::now());
-                tracing::warn!(brokers = config.brokers, "waiting for Kafka: {reason}");
-            }
-            Err(_) => {}
-        }
-    }
+fn absent(topic: &str) -> Notice {
+    let text = format!("the topic `{topic}` does not exist: create it, or correct `topics`; it is looked for again");
+    Notice { kind: NoticeKind::TopicAbsent, text }
 }
 
 fn release_begun(consumer: &BaseConsumer<Context>, starts: &[Begin]) {
@@ -401,7 +384,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 /// # Errors
 /// The brokers are away, or the partition is not there.
 pub async fn earliest_offset(config: &KafkaConfig, topic: &str, partition: i32) -> Result<i64, KafkaError> {
-    let consumer: BaseConsumer = options::connection(config)?.create().map_err(|error| options::refused(&error))?;
+    let consumer: BaseConsumer =
+        options::connection(&config.brokers, &config.options).create().map_err(|error| options::refused(&error))?;
     let topic = topic.to_owned();
     blocking(move || {
         let marks = consumer.fetch_watermarks(&topic, partition, EARLIEST_MAX);

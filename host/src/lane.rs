@@ -168,8 +168,8 @@ async fn deliver(
     while let Some(first) = queue.recv().await {
         // While all writers are busy more gets ready, so groups grow with the load and are small without it.
         let _writer = sinks.writers.acquire().await.expect("the semaphore is never closed");
-        let group = take_ready(first, &mut queue);
-        sinks.write(&mut leases, &group).await?;
+        let mut group = take_ready(first, &mut queue);
+        sinks.write(&mut leases, &mut group).await?;
         committed(group.last().expect("a group has its first").events.raw.next_offset());
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::config::RetryConfig;
 use crate::dead_letters;
 use crate::delivery::Delivery;
 use crate::health::Health;
+use crate::kafka::sink::{KafkaSink, Refused, Trouble};
 use crate::lines::LineSink;
 use crate::report::{GroupResult, Tally};
 use crate::retry::Backoff;
@@ -31,6 +32,8 @@ pub struct Sinks {
     pub stores: Vec<StoreSinks>,
     /// Which of `stores` is home, if any.
     pub home: Option<usize>,
+    /// Kafka by sink index.
+    pub kafka: Vec<(usize, KafkaSink)>,
     /// Files and standard output by sink index. The lock keeps the lines of a group together.
     pub lines: Vec<(usize, Mutex<LineSink>)>,
     /// The file of dead letters: relayed from home, or written directly where no home keeps them. The lock keeps lines whole.
@@ -89,12 +92,16 @@ impl Sinks {
     }
 
     /// Writes a group of consecutive deliveries of one lane to every sink and counts it. Failures are repeated for ever: whoever has
-    /// no time left drops the future, and what was not committed is done again after the next start.
+    /// no time left drops the future, and what was not committed is done again after the next start. What a sink turns out not to
+    /// take becomes a dead letter of the group.
     ///
     /// # Errors
     /// When another process owns the partition now.
-    pub async fn write(&self, leases: &mut Leases, group: &[Delivery]) -> Result<(), Fenced> {
+    pub async fn write(&self, leases: &mut Leases, group: &mut [Delivery]) -> Result<(), Fenced> {
         let mut result = GroupResult { refused_late: vec![0; self.names.len()], took: vec![None; self.names.len()] };
+        for (sink, kafka) in &self.kafka {
+            result.took[*sink] = self.write_messages(*sink, kafka, group).await;
+        }
         for (sink, lines) in &self.lines {
             result.took[*sink] = self.write_lines(*sink, lines, group).await;
         }
@@ -111,6 +118,33 @@ impl Sinks {
         }
         self.tally.commit(group, &result);
         Ok(())
+    }
+
+    async fn write_messages(&self, sink: usize, kafka: &KafkaSink, group: &mut [Delivery]) -> Option<Duration> {
+        let rows: Vec<&[u8]> = group.iter().flat_map(|delivery| delivery.encoded[sink].iter()).collect();
+        if rows.is_empty() {
+            return None;
+        }
+        let started = Instant::now();
+        let told = |trouble: Trouble<'_>| match trouble {
+            Trouble::Waiting(reason) => self.red(sink, reason),
+            Trouble::Failed(reason) => self.failed(sink, reason),
+        };
+        let mut refused = kafka.write(&rows, &told).await.into_iter().peekable();
+        let mut first = 0;
+        for delivery in group {
+            let next = first + delivery.encoded[sink].len();
+            let mut of_delivery = Vec::new();
+            while let Some(Refused { row, code, reason }) = refused.next_if(|refused| refused.row < next) {
+                of_delivery.push((row - first, code, reason));
+            }
+            if !of_delivery.is_empty() {
+                delivery.refuse(sink, &self.names[sink], of_delivery);
+            }
+            first = next;
+        }
+        self.health.green(&self.part(sink));
+        Some(started.elapsed())
     }
 
     async fn write_lines(&self, sink: usize, lines: &Mutex<LineSink>, group: &[Delivery]) -> Option<Duration> {
@@ -218,6 +252,10 @@ impl Sinks {
 
     fn failed(&self, sink: usize, reason: &str) {
         self.tally.retry(sink);
+        self.red(sink, reason);
+    }
+
+    fn red(&self, sink: usize, reason: &str) {
         self.health
             .red(&self.part(sink), format!("{reason}; nothing is lost, lanes wait and the write is tried again"));
     }

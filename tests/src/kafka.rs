@@ -1,13 +1,16 @@
 //! Topics and records for tests, by clients of their own: what the source reads is not written through it.
 
 pub mod door;
+pub mod read;
 pub mod rig;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
@@ -125,6 +128,17 @@ impl Cluster {
             self.admin.create_partitions([&NewPartitions::new(topic, partitions)], &AdminOptions::new()).await?;
         ensure!(matches!(answers.first(), Some(Ok(_))), "cannot enlarge the topic {topic}: {answers:?}");
         self.wait_for(topic, i32::try_from(partitions)?).await
+    }
+
+    /// Changes one setting of a topic; its others become the cluster's defaults.
+    ///
+    /// # Errors
+    /// When the cluster refuses.
+    pub async fn set(&self, topic: &str, name: &str, value: &str) -> Result<()> {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let answers = self.admin.alter_configs([&change], &AdminOptions::new()).await?;
+        ensure!(matches!(answers.first(), Some(Ok(_))), "cannot change the topic {topic}: {answers:?}");
+        Ok(())
     }
 
     /// Deletes a topic.

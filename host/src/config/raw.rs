@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::Provenance;
 use super::read::Ordered;
 
-pub(super) use sinks::{RawSink, RawTable};
+pub(super) use sinks::{RawKafkaSink, RawSink, RawTable};
 pub(super) use source::{RawKafka, RawSource};
 
 /// A wasmill pipeline: where events come from, which plugins they pass, where they go. Inside values `${NAME}` and

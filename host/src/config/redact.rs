@@ -1,12 +1,14 @@
 //! A pipeline as it may be shown: resolved, with its defaults, and without secrets.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json, json};
 use wasmill_core::EventTime;
 
 use super::units::{duration_text, size_text};
 use super::{
-    ColumnConfig, Config, HomeConfig, KafkaConfig, SinkConfig, SinkKind, SourceConfig, Start, TableConfig, TableName,
-    ValueFrom,
+    ColumnConfig, Config, HomeConfig, KafkaConfig, KafkaOutput, KafkaSinkConfig, Secret, SinkConfig, SinkKind,
+    SourceConfig, Start, TableConfig, TableName, TopicConfig, TopicPart, ValueFrom,
 };
 
 /// `config` in the shape of its file. Passwords, librdkafka settings' values and variables inside addresses are not in it.
@@ -50,8 +52,6 @@ fn shown_source(source: &SourceConfig) -> Json {
 }
 
 fn shown_kafka(kafka: &KafkaConfig) -> Json {
-    let options: Map<String, Json> =
-        kafka.options.iter().map(|(key, value)| (key.clone(), json!(value.shown()))).collect();
     json!({
         "brokers": kafka.brokers,
         "topics": kafka.topics,
@@ -64,8 +64,37 @@ fn shown_kafka(kafka: &KafkaConfig) -> Json {
             Start::Timestamp(millis) => json!(millis),
         },
         "fetch_bytes_max": size_text(kafka.fetch_bytes_max as u64),
-        "options": options,
+        "options": shown_options(&kafka.options),
     })
+}
+
+fn shown_options(options: &BTreeMap<String, Secret>) -> Map<String, Json> {
+    options.iter().map(|(key, value)| (key.clone(), json!(value.shown()))).collect()
+}
+
+fn shown_kafka_sink(kafka: &KafkaSinkConfig) -> Map<String, Json> {
+    let mut settings = shown_kafka_output(&kafka.output);
+    if let TopicConfig::Template(parts) = &kafka.topic {
+        let template = parts.iter().map(|part| match part {
+            TopicPart::Text(text) => text.clone(),
+            TopicPart::Field(path) => format!("{{{path}}}"),
+        });
+        settings.insert("topic".to_owned(), json!(template.collect::<String>()));
+        settings.insert("topics".to_owned(), json!(kafka.output.topics));
+    }
+    let key = kafka.key.as_ref().map_or_else(|| "$key".to_owned(), ToString::to_string);
+    settings.insert("key".to_owned(), json!(key));
+    settings
+}
+
+/// With its first topic: the only one where none is chosen.
+fn shown_kafka_output(output: &KafkaOutput) -> Map<String, Json> {
+    Map::from_iter([
+        ("brokers".to_owned(), json!(output.brokers)),
+        ("topic".to_owned(), json!(output.topics.first())),
+        ("compression".to_owned(), json!(output.compression)),
+        ("options".to_owned(), json!(shown_options(&output.options))),
+    ])
 }
 
 fn shown_home(config: &Config) -> Json {
@@ -89,6 +118,7 @@ fn shown_sink(sink: &SinkConfig) -> Json {
             settings.insert("path".to_owned(), json!(path));
             ("sqlite", settings)
         }
+        SinkKind::Kafka(kafka) => ("kafka", shown_kafka_sink(kafka)),
         SinkKind::File { path } => ("file", Map::from_iter([("path".to_owned(), json!(path))])),
         SinkKind::Stdout => ("stdout", Map::new()),
         SinkKind::Discard => ("discard", Map::new()),

@@ -3,6 +3,7 @@
 mod claims;
 mod home;
 mod kafka;
+mod kafka_sink;
 mod settings;
 mod sinks;
 mod table;
@@ -16,7 +17,7 @@ use super::mistake::Collector;
 use super::place::Place;
 use super::raw::{RawBatch, RawPipeline, RawSource};
 use super::units::{DURATION_HINT, SIZE_HINT, duration, duration_text, size, size_text};
-use super::{BatchConfig, Config, Environment, HomeConfig, SourceConfig};
+use super::{BatchConfig, Config, Environment, HomeConfig, KafkaConfig, SourceConfig};
 use claims::{Claims, Use};
 
 pub use kafka::TOPICS_MAX;
@@ -41,6 +42,8 @@ struct Resolver<'r> {
     surroundings: &'r Surroundings<'r>,
     mistakes: &'r mut Collector,
     claims: Claims,
+    /// What the source reads, once it has been resolved.
+    read_kafka: Option<KafkaConfig>,
 }
 
 /// The pipeline that `raw` (the same as `root`, typed) describes. `None` only after a mistake.
@@ -51,7 +54,7 @@ pub(super) fn resolve(
     digest: Digest,
     mistakes: &mut Collector,
 ) -> Option<Config> {
-    let mut resolver = Resolver { surroundings, mistakes, claims: Claims::default() };
+    let mut resolver = Resolver { surroundings, mistakes, claims: Claims::default(), read_kafka: None };
     let name = resolver.name("a pipeline", &raw.name, root.child("name"));
     let source_place = root.child("source");
     let event_time = resolver.event_time(&raw.source, source_place);
@@ -157,7 +160,9 @@ impl Resolver<'_> {
 
     fn source(&mut self, raw: &RawSource, place: Place<'_>) -> Option<SourceConfig> {
         if let Some(kafka) = &raw.kafka {
-            return self.kafka(kafka, place.child("kafka")).map(SourceConfig::Kafka);
+            let kafka = self.kafka(kafka, place.child("kafka"))?;
+            self.read_kafka = Some(kafka.clone());
+            return Some(SourceConfig::Kafka(kafka));
         }
         let Some(file) = &raw.file else { return raw.stdin.as_ref().map(|_| SourceConfig::Stdin) };
         let path_place = place.child("file").child("path");

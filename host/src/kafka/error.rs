@@ -8,7 +8,7 @@ use super::TopicPartition;
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KafkaError {
     /// A setting that librdkafka does not have.
-    #[error("librdkafka has no setting `{0}`: take it out of the source's options or correct its name")]
+    #[error("librdkafka has no setting `{0}`: take it out of `options`, or correct its name")]
     UnknownOption(String),
     /// A value that librdkafka refuses. The value may be a secret and is not shown.
     #[error("librdkafka refuses the value of `{0}`: see that setting's range in librdkafka's CONFIGURATION.md")]
@@ -22,12 +22,12 @@ pub enum KafkaError {
         instead: &'static str,
     },
     /// Settings that do not go together, or a file they name that cannot be read.
-    #[error("the Kafka client cannot be made: {0}; correct the source's options")]
+    #[error("the Kafka client cannot be made: {0}; correct `options`")]
     Options(String),
     /// The broker refused the credentials.
     #[error(
-        "the Kafka brokers refused to let us in: {0}; check `sasl.mechanism`, `sasl.username` and `sasl.password` in the \
-         source's options"
+        "the Kafka brokers refused to let us in: {0}; check `sasl.mechanism`, `sasl.username` and `sasl.password` in \
+         `options`"
     )]
     Authentication(String),
     /// The TLS handshake failed.
@@ -42,6 +42,18 @@ pub enum KafkaError {
         /// ``topic `x` `` or ``group `x` ``.
         what: String,
     },
+    /// The broker does not let this user write.
+    #[error("not allowed to write to {what}: give this user the Write permission on it")]
+    NotAllowedToWrite {
+        /// ``topic `x` ``.
+        what: String,
+    },
+    /// A topic that is to be written to is not there.
+    #[error(
+        "the topic `{0}` does not exist: create it (`kafka-topics.sh --bootstrap-server BROKERS --create --topic {0}`), or \
+         correct `topic`"
+    )]
+    NoTopicToWrite(String),
     /// The client library says that this member must not go on.
     #[error("the Kafka client stopped for good: {0}")]
     Fatal(String),

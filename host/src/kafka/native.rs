@@ -5,10 +5,12 @@ use std::ffi::{CStr, CString, c_char};
 use std::time::Duration;
 
 use rdkafka::bindings::{
-    rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new, rd_kafka_AdminOptions_set_broker,
+    rd_kafka_AclOperation_t, rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
+    rd_kafka_AdminOptions_set_broker, rd_kafka_AdminOptions_set_include_authorized_operations,
     rd_kafka_AdminOptions_set_request_timeout, rd_kafka_DescribeTopics, rd_kafka_DescribeTopics_result_topics,
-    rd_kafka_TopicCollection_destroy, rd_kafka_TopicCollection_of_topic_names, rd_kafka_TopicDescription_error,
-    rd_kafka_TopicDescription_name, rd_kafka_TopicDescription_topic_id, rd_kafka_Uuid_base64str, rd_kafka_admin_op_t,
+    rd_kafka_TopicCollection_destroy, rd_kafka_TopicCollection_of_topic_names,
+    rd_kafka_TopicDescription_authorized_operations, rd_kafka_TopicDescription_error, rd_kafka_TopicDescription_name,
+    rd_kafka_TopicDescription_t, rd_kafka_TopicDescription_topic_id, rd_kafka_Uuid_base64str, rd_kafka_admin_op_t,
     rd_kafka_error_name, rd_kafka_event_DescribeTopics_result, rd_kafka_event_destroy, rd_kafka_event_error_string,
     rd_kafka_event_t, rd_kafka_get_watermark_offsets, rd_kafka_position, rd_kafka_queue_destroy, rd_kafka_queue_new,
     rd_kafka_queue_poll,
@@ -26,6 +28,8 @@ pub(super) struct TopicState {
     pub(super) name: String,
     /// Its id; empty where the brokers have none (before Kafka 2.8).
     pub(super) id: Result<String, TopicProblem>,
+    /// Whether this user may write to it; `None` where that was not asked, or the brokers do not tell.
+    pub(super) may_write: Option<bool>,
 }
 
 /// Why a topic has no id.
@@ -39,13 +43,14 @@ pub(super) enum TopicProblem {
     Other(String),
 }
 
-/// Asks the brokers for `names`. Blocks for at most about `timeout`.
+/// Asks the brokers for `names`, and `with_rights` also for what this user may do. Blocks for at most about `timeout`.
 ///
 /// # Errors
 /// The client library's sentence when no broker answered.
 pub(super) fn describe_topics<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     names: &[String],
+    with_rights: bool,
     timeout: Duration,
 ) -> Result<Vec<TopicState>, String> {
     let client = consumer.client().native_ptr();
@@ -62,6 +67,8 @@ pub(super) fn describe_topics<C: ConsumerContext>(
         let options = rd_kafka_AdminOptions_new(client, rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
         rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, message.as_mut_ptr(), message.len());
         rd_kafka_AdminOptions_set_broker(options, broker, message.as_mut_ptr(), message.len());
+        // Fails only for requests of another kind.
+        rd_kafka_AdminOptions_set_include_authorized_operations(options, i32::from(with_rights));
         let queue = rd_kafka_queue_new(client);
         rd_kafka_DescribeTopics(client, collection, options, queue);
         let event = rd_kafka_queue_poll(queue, timeout_ms.saturating_add(1_000));
@@ -116,9 +123,28 @@ unsafe fn described(event: *mut rd_kafka_event_t) -> Result<Vec<TopicState>, Str
                     "TOPIC_AUTHORIZATION_FAILED" => Err(TopicProblem::NotAllowed),
                     _ => Err(TopicProblem::Other(problem)),
                 };
-                TopicState { name: text(rd_kafka_TopicDescription_name(topic)), id }
+                let name = text(rd_kafka_TopicDescription_name(topic));
+                TopicState { name, id, may_write: may_write(topic) }
             })
             .collect())
+    }
+}
+
+/// # Safety
+/// `topic` is a live description.
+unsafe fn may_write(topic: *const rd_kafka_TopicDescription_t) -> Option<bool> {
+    // SAFETY: the operations, of which there are `count`, live as long as the description. They are read as numbers, since a
+    // broker may name one that the Rust enum does not list.
+    unsafe {
+        let mut count = 0;
+        let operations = rd_kafka_TopicDescription_authorized_operations(topic, &mut count).cast::<i32>();
+        if operations.is_null() || count == 0 {
+            return None;
+        }
+        Some(
+            (0..count)
+                .any(|index| *operations.add(index) == rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE as i32),
+        )
     }
 }
 

@@ -64,10 +64,10 @@ async fn cluster_id(client: &Client) -> Result<String, KafkaError> {
 }
 
 fn topic_ids(client: &Client, names: &[String]) -> Result<Vec<(String, String)>, Failed> {
-    let states = native::describe_topics(client, names, REQUEST).map_err(Failed::again)?;
+    let states = native::describe_topics(client, names, false, REQUEST).map_err(Failed::again)?;
     states
         .into_iter()
-        .map(|TopicState { name, id }| match id {
+        .map(|TopicState { name, id, .. }| match id {
             Ok(id) => Ok((name, id)),
             Err(TopicProblem::Absent) => Err(Failed::Unknown(KafkaError::NoTopic(name))),
             Err(TopicProblem::NotAllowed) => {

@@ -1,5 +1,6 @@
 //! The client library's settings: what wasmill decides, what the user may add, and how the fetch budget is divided.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use rdkafka::ClientConfig;
@@ -7,7 +8,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::types::RDKafkaConfRes;
 
 use super::KafkaError;
-use crate::config::KafkaConfig;
+use crate::config::{KafkaConfig, Secret};
 
 /// Partitions that a topic is taken to have while it does not exist.
 pub(super) const PARTITIONS_ASSUMED: usize = 16;
@@ -45,11 +46,11 @@ const RESERVED: &[(&str, &str)] = &[
     ("test.mock.num.brokers", "use `wasmill demo`"),
 ];
 
-/// The settings shared by the probe and the consumer: addresses, the user's options, quick reconnects.
-pub(super) fn connection(config: &KafkaConfig) -> Result<ClientConfig, KafkaError> {
+/// The settings shared by probes, the consumer and producers: addresses, the user's options, quick reconnects.
+pub(super) fn connection(brokers: &str, options: &BTreeMap<String, Secret>) -> ClientConfig {
     let mut client = ClientConfig::new();
     client
-        .set("bootstrap.servers", &config.brokers)
+        .set("bootstrap.servers", brokers)
         // Requests are small and latency counts: do not wait for more to send.
         .set("socket.nagle.disable", "true")
         .set("reconnect.backoff.ms", "50")
@@ -57,13 +58,10 @@ pub(super) fn connection(config: &KafkaConfig) -> Result<ClientConfig, KafkaErro
         .set("client.id", "wasmill")
         .set("log.connection.close", "false")
         .set_log_level(RDKafkaLogLevel::Warning);
-    for (key, value) in &config.options {
-        if let Some((_, instead)) = RESERVED.iter().find(|(reserved, _)| reserved == key) {
-            return Err(KafkaError::ReservedOption { key: key.clone(), instead });
-        }
+    for (key, value) in options {
         client.set(key, value.reveal());
     }
-    Ok(client)
+    client
 }
 
 /// The settings of the consumer, for topics that have `partitions` partitions together.
@@ -72,7 +70,12 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> Result<Client
         (QUEUE_EVENTS / partitions.max(1)).clamp(*PARTITION_QUEUE_EVENTS.start(), *PARTITION_QUEUE_EVENTS.end());
     let queue_kib = (config.fetch_bytes_max / 1024 / partitions.max(1)).max(PARTITION_QUEUE_KIB_MIN);
     let fetch_bytes = (queue_kib * 1024 / 2).min(PARTITION_FETCH_BYTES_MAX);
-    let mut client = connection(config)?;
+    for key in config.options.keys() {
+        if let Some((_, instead)) = RESERVED.iter().find(|(reserved, _)| reserved == key) {
+            return Err(KafkaError::ReservedOption { key: key.clone(), instead });
+        }
+    }
+    let mut client = connection(&config.brokers, &config.options);
     client
         .set("group.id", &config.group)
         .set("enable.auto.commit", "false")
@@ -117,12 +120,10 @@ pub(super) fn refused(error: &rdkafka::error::KafkaError) -> KafkaError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use rdkafka::consumer::{BaseConsumer, DefaultConsumerContext};
 
     use super::*;
-    use crate::config::{Secret, Start};
+    use crate::config::Start;
 
     fn config(options: &[(&str, &str)]) -> KafkaConfig {
         KafkaConfig {

@@ -1,8 +1,9 @@
 //! The first contact: waits for brokers, tells a wrong set-up from brokers that are away, counts partitions.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -11,8 +12,11 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::context::explain;
-use super::{KafkaError, Notice, NoticeKind, options};
-use crate::config::KafkaConfig;
+use super::{KafkaError, blocking, options};
+use crate::config::Secret;
+
+/// How often waiting is told in the log.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
 
 /// How long one attempt waits for an answer.
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -24,7 +28,7 @@ const SERVE: Duration = Duration::from_millis(20);
 const HANDSHAKES_MAX: u32 = 3;
 
 /// A client that belongs to no group.
-pub(super) struct Probe {
+struct Probe {
     consumer: BaseConsumer<Errors>,
     handshakes_failed: AtomicU32,
 }
@@ -33,8 +37,36 @@ pub(super) struct Probe {
 pub(super) struct Reached {
     /// Partitions of all topics together; absent topics by assumption.
     pub(super) partitions: usize,
-    /// One for each topic that is not there.
-    pub(super) notices: Vec<Notice>,
+    /// The topics that are not there.
+    pub(super) absent: Vec<String>,
+}
+
+/// Waits until a broker answers: for ever, with a warning every half minute.
+///
+/// # Errors
+/// What waiting does not mend.
+pub(super) async fn reach(
+    brokers: &str,
+    settings: &BTreeMap<String, Secret>,
+    topics: &[String],
+) -> Result<Reached, KafkaError> {
+    let probe = Arc::new(Probe::new(brokers, settings)?);
+    let mut told: Option<Instant> = None;
+    loop {
+        let (attempt, topics) = (Arc::clone(&probe), topics.to_vec());
+        match blocking(move || attempt.attempt(&topics)).await? {
+            Ok(reached) => {
+                // Its connections end on a thread that may wait.
+                blocking(move || drop(probe)).await;
+                return Ok(reached);
+            }
+            Err(reason) if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) => {
+                told = Some(Instant::now());
+                tracing::warn!(brokers, "waiting for Kafka: {reason}");
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 /// The last error that is a cause.
@@ -66,8 +98,8 @@ impl Errors {
 impl Probe {
     /// # Errors
     /// A setting is unknown or refused.
-    pub(super) fn new(config: &KafkaConfig) -> Result<Self, KafkaError> {
-        let consumer = options::connection(config)?
+    fn new(brokers: &str, settings: &BTreeMap<String, Secret>) -> Result<Self, KafkaError> {
+        let consumer = options::connection(brokers, settings)
             .create_with_context(Errors::default())
             .map_err(|error| options::refused(&error))?;
         Ok(Self { consumer, handshakes_failed: AtomicU32::new(0) })
@@ -77,8 +109,8 @@ impl Probe {
     ///
     /// # Errors
     /// A set-up that waiting does not mend.
-    pub(super) fn attempt(&self, topics: &[String]) -> Result<Result<Reached, String>, KafkaError> {
-        let mut reached = Reached { partitions: 0, notices: Vec::new() };
+    fn attempt(&self, topics: &[String]) -> Result<Result<Reached, String>, KafkaError> {
+        let mut reached = Reached { partitions: 0, absent: Vec::new() };
         for topic in topics {
             let metadata = self.consumer.fetch_metadata(Some(topic), ATTEMPT);
             // Serves the error events, of which the first tells the cause.
@@ -96,12 +128,7 @@ impl Probe {
                 ) => return Err(KafkaError::NotAllowed { what: format!("the topic `{topic}`") }),
                 Some(_) => {
                     reached.partitions += options::PARTITIONS_ASSUMED;
-                    reached.notices.push(Notice {
-                        kind: NoticeKind::TopicAbsent,
-                        text: format!(
-                            "the topic `{topic}` does not exist: create it, or correct `topics`; it is looked for again"
-                        ),
-                    });
+                    reached.absent.push(topic.clone());
                 }
             }
         }

@@ -221,7 +221,8 @@ impl PartitionReader {
     /// Asks for the numbers, and first whether this is still the same topic: one made anew is not a gap.
     async fn out_of_range(&self, partition: TopicPartition) -> ReadError {
         let (consumer, name) = (Arc::clone(&self.consumer), partition.topic.clone());
-        let states = super::blocking(move || native::describe_topics(&consumer, &[name], Duration::from_secs(5))).await;
+        let states =
+            super::blocking(move || native::describe_topics(&consumer, &[name], false, Duration::from_secs(5))).await;
         if let Ok(states) = states
             && let [state] = states.as_slice()
             && state.id.as_ref().is_ok_and(|id| *id != self.link.partition.topic_id)

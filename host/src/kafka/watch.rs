@@ -47,7 +47,7 @@ pub(super) struct Judgement {
 
 /// Asks the brokers; blocks for some seconds at most.
 pub(super) fn look(consumer: &BaseConsumer<Context>, topics: &[String]) -> Look {
-    Look { states: native::describe_topics(consumer, topics, ANSWER) }
+    Look { states: native::describe_topics(consumer, topics, false, ANSWER) }
 }
 
 impl Watch {
@@ -69,7 +69,7 @@ impl Watch {
         };
         let mut judgement = Judgement::default();
         let mut all_there = true;
-        for TopicState { name, id } in states {
+        for TopicState { name, id, .. } in states {
             match id {
                 Ok(id) => {
                     self.missed.remove(&name);

@@ -16,6 +16,7 @@ use crate::encode::{Format, SinkEncoder};
 use crate::engine_threads::EngineThreads;
 use crate::guarantee;
 use crate::health::Health;
+use crate::kafka::sink::{KafkaSink, MessageEncoder};
 use crate::lines::LineSink;
 use crate::process::Processor;
 use crate::report::Tally;
@@ -48,14 +49,15 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
     let mut events = ProjectionBuilder::new(config.event_time.clone(), config.batch.event_bytes_max);
     let mut alerts = ProjectionBuilder::new(EventTime::Record, ALERT_BYTES_MAX);
     let generation = Generation::new(plugins.iter().map(|(plugin, _)| Arc::clone(plugin)).collect(), &mut events);
-    let encoders = encoders(config, &stores, &mut events, &mut alerts)?;
+    let kafka = kafka_sinks(config).await?;
+    let encoders = encoders(config, &stores, &kafka, &mut events, &mut alerts)?;
     let plugin_refs: Vec<&PluginRef> = plugins.iter().map(|(plugin, _)| &**plugin.reference()).collect();
     let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config), &plugin_refs));
     let health = Arc::new(Health::default());
     for sink in &config.sinks {
         health.green(&format!("sink {}", sink.name));
     }
-    let sinks = sinks(config, stores, Arc::clone(&health), Arc::clone(&tally)).await?;
+    let sinks = sinks(config, stores, kafka, Arc::clone(&health), Arc::clone(&tally)).await?;
     let processor = Processor { events: events.build(), alerts: alerts.build(), generation, encoders };
     let engine = EngineThreads::start(config.engine.threads, Worker::new)
         .map_err(|error| SetupError::Wrong(format!("cannot start the engine's threads: {error}")))?;
@@ -77,9 +79,23 @@ async fn archive(stores: &[OpenStore], plugins: &[LoadedFile]) -> Result<(), Set
     Ok(())
 }
 
+/// Makes the producers, by sink index.
+async fn kafka_sinks(config: &Config) -> Result<Vec<(usize, KafkaSink)>, SetupError> {
+    let mut sinks = Vec::new();
+    for (index, sink) in config.sinks.iter().enumerate() {
+        if let SinkKind::Kafka(kafka) = &sink.kind {
+            let connected = KafkaSink::connect(&kafka.output, config.retry).await;
+            let wrong = |error| SetupError::Wrong(format!("sink {}: {error}", sink.name));
+            sinks.push((index, connected.map_err(wrong)?));
+        }
+    }
+    Ok(sinks)
+}
+
 fn encoders(
     config: &Config,
     stores: &[OpenStore],
+    kafka: &[(usize, KafkaSink)],
     events: &mut ProjectionBuilder,
     alerts: &mut ProjectionBuilder,
 ) -> Result<Vec<SinkEncoder>, SetupError> {
@@ -94,6 +110,11 @@ fn encoders(
                 let format = stores.iter().find_map(|store| store.format(index, projection));
                 format.expect("every sink of a database has a store").map_err(|error| wrong(&error))?
             }
+            SinkKind::Kafka(settings) => {
+                let (_, connected) =
+                    kafka.iter().find(|(sink, _)| *sink == index).expect("every sink of Kafka is connected");
+                Format::Messages(MessageEncoder::bind(settings, sink.from, connected.limits(), projection))
+            }
             SinkKind::File { .. } | SinkKind::Stdout => Format::Lines,
             SinkKind::Discard => Format::Nothing,
         };
@@ -105,6 +126,7 @@ fn encoders(
 async fn sinks(
     config: &Config,
     stores: Vec<OpenStore>,
+    kafka: Vec<(usize, KafkaSink)>,
     health: Arc<Health>,
     tally: Arc<Tally>,
 ) -> Result<Sinks, SetupError> {
@@ -125,6 +147,7 @@ async fn sinks(
         names: config.sinks.iter().map(|sink| Arc::from(sink.name.as_str())).collect(),
         stores: stores.into_iter().map(store_sinks).collect(),
         home,
+        kafka,
         lines,
         dead_letters,
         writers: Semaphore::new(writers),
@@ -141,6 +164,6 @@ async fn line_sink(sink: &SinkConfig) -> Result<Option<LineSink>, SetupError> {
             opened.map(Some).map_err(|reason| SetupError::Wrong(format!("sink {}: {reason}", sink.name)))
         }
         SinkKind::Stdout => Ok(Some(LineSink::stdout())),
-        SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } | SinkKind::Discard => Ok(None),
+        SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } | SinkKind::Kafka(_) | SinkKind::Discard => Ok(None),
     }
 }

@@ -70,7 +70,7 @@ fn by_database(config: &Config) -> BTreeMap<String, Vec<usize>> {
         let key = match &sink.kind {
             SinkKind::Postgres { url, .. } => format!("postgres {}", url.reveal()),
             SinkKind::Sqlite { path, .. } => format!("sqlite {}", path.display()),
-            SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => continue,
+            SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => continue,
         };
         databases.entry(key).or_default().push(index);
     }
@@ -112,7 +112,9 @@ async fn open_one(config: &Config, sinks: &[usize]) -> Result<OpenStore, StoreEr
             let store = SqliteStore::open(path, &config.name, specs, is_home, facts(config)).await?;
             (Store::Sqlite(Box::new(store)), Vec::new(), 1)
         }
-        SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => unreachable!("only databases are grouped"),
+        SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+            unreachable!("only databases are grouped")
+        }
     };
     Ok(OpenStore { store, sinks: sinks.to_vec(), is_home, writers, tables })
 }
@@ -132,7 +134,7 @@ fn spec(index: usize, sink: &SinkConfig) -> Option<SinkSpec> {
     let (table, hypertable) = match &sink.kind {
         SinkKind::Postgres { table, hypertable, .. } => (table, *hypertable),
         SinkKind::Sqlite { table, .. } => (table, false),
-        SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => return None,
+        SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => return None,
     };
     Some(SinkSpec { index, name: Arc::from(sink.name.as_str()), table: table.clone(), hypertable, from: sink.from })
 }

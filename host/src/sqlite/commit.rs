@@ -82,7 +82,7 @@ async fn store_delivery(
     for table in &store.tables {
         let rows = &delivery.encoded[table.index];
         let wanted: Vec<usize> =
-            (0..rows.len()).filter(|row| row_offset(delivery, rows, *row) >= from_offset).collect();
+            (0..rows.len()).filter(|row| row_offset(delivery, table.index, *row) >= from_offset).collect();
         let refused = insert_rows(transaction, table, rows, &wanted).await?;
         committed.delivered[table.index] += (wanted.len() - refused.len()) as u64;
         committed.refused[table.index] += refused.len() as u64;
@@ -95,19 +95,11 @@ async fn store_delivery(
     Ok(())
 }
 
-fn batch_of<'a>(delivery: &'a Delivery, rows: &Rows) -> &'a wasmill_core::Batch {
-    match &delivery.alerts {
-        Some(alerts) if rows.of_alerts => alerts,
-        _ => &delivery.events,
-    }
-}
-
-fn row_offset(delivery: &Delivery, rows: &Rows, row: usize) -> i64 {
-    batch_of(delivery, rows).raw.records()[rows.events[row] as usize].offset
+fn row_offset(delivery: &Delivery, sink: usize, row: usize) -> i64 {
+    delivery.batch_of(sink).raw.records()[delivery.encoded[sink].events[row] as usize].offset
 }
 
 fn refused_letter(table: &SqliteTable, delivery: &Delivery, event: u32, reason: String) -> DeadLetter {
-    let rows = &delivery.encoded[table.index];
     let rejection = Rejection {
         event,
         stage: Stage::Sink,
@@ -116,7 +108,7 @@ fn refused_letter(table: &SqliteTable, delivery: &Delivery, event: u32, reason: 
         code: REFUSED_BY_DATABASE.into(),
         reason: format!("the table {} refused the row: {reason}", table.name),
     };
-    DeadLetter::new(batch_of(delivery, rows), rejection)
+    DeadLetter::new(delivery.batch_of(table.index), rejection)
 }
 
 /// Inserts the wanted rows; answers those that the database refuses, with its reason. A statement that fails takes back only

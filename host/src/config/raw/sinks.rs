@@ -3,16 +3,16 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{RawFile, RawNothing};
+use super::{Passthrough, RawFile, RawNothing};
 use crate::config::read::Ordered;
-use crate::config::{ColumnType, From};
+use crate::config::{ColumnType, Compression, From};
 
-/// A sink: exactly one of `timescale`, `postgres`, `sqlite`, `file`, `stdout` and `discard`, and what goes there.
+/// A sink: exactly one of `timescale`, `postgres`, `sqlite`, `kafka`, `file`, `stdout` and `discard`, and what goes there.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
-    {"required": ["timescale"]}, {"required": ["postgres"]}, {"required": ["sqlite"]}, {"required": ["file"]},
-    {"required": ["stdout"]}, {"required": ["discard"]}
+    {"required": ["timescale"]}, {"required": ["postgres"]}, {"required": ["sqlite"]}, {"required": ["kafka"]},
+    {"required": ["file"]}, {"required": ["stdout"]}, {"required": ["discard"]}
 ]))]
 pub(in crate::config) struct RawSink {
     /// A hypertable of TimescaleDB.
@@ -21,6 +21,8 @@ pub(in crate::config) struct RawSink {
     pub(in crate::config) postgres: Option<RawPostgres>,
     /// A table of an SQLite database.
     pub(in crate::config) sqlite: Option<RawSqlite>,
+    /// Topics of a Kafka cluster.
+    pub(in crate::config) kafka: Option<RawKafkaSink>,
     /// JSON lines appended to a file.
     pub(in crate::config) file: Option<RawFile>,
     /// JSON lines on standard output: `stdout: {}`.
@@ -94,6 +96,33 @@ pub(in crate::config) struct RawSqlite {
     pub(in crate::config) columns: Ordered<RawColumn>,
 }
 
+/// Topics of a Kafka cluster. A message is the event after enrichment, with its own headers and `wasmill-origin`
+/// (`cluster/topic/topic-id/partition/offset`), by which a consumer can tell a repeat; an alert has `wasmill-alert-id` too.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawKafkaSink {
+    /// Brokers to begin with: `host:port`, joined by commas.
+    pub(in crate::config) brokers: String,
+    /// The topic, which must be there; or a template such as `logs-{env}` with fields' paths in braces, which needs `topics`.
+    pub(in crate::config) topic: String,
+    /// What a template may become, 1 to 100 topics, which must be there. An event of another is rejected with the code
+    /// `bad_topic`.
+    #[serde(default)]
+    pub(in crate::config) topics: Vec<String>,
+    /// The messages' key: a field's path, or `$key`, the event's own (the alert's key). Equal keys go to one partition, the
+    /// same that Java clients choose.
+    #[serde(default = "own_key")]
+    pub(in crate::config) key: String,
+    /// How batches are compressed.
+    #[serde(default)]
+    #[schemars(extend("default" = "lz4"))]
+    pub(in crate::config) compression: Compression,
+    /// Further librdkafka settings by their own names, such as `security.protocol`, `sasl.username` or `linger.ms`. Their
+    /// values are never shown.
+    #[serde(default)]
+    pub(in crate::config) options: Ordered<Passthrough>,
+}
+
 /// Where a column's value comes from: `id: source.id`, or `id: { from: source.id, type: bigint }`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -161,6 +190,10 @@ impl RawColumn {
 
 fn writers() -> u64 {
     2
+}
+
+fn own_key() -> String {
+    "$key".to_owned()
 }
 
 fn yes() -> bool {

@@ -1,4 +1,4 @@
-//! The Kafka source: brokers, topics, start and the settings that are passed through to librdkafka.
+//! The Kafka source: brokers, topics, start; and what sinks have too: the settings that are passed through to librdkafka.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use rdkafka::types::RDKafkaConfRes;
 use super::{MIB, Resolver};
 use crate::config::mistake::{nearest, quoted};
 use crate::config::place::Place;
-use crate::config::raw::RawKafka;
+use crate::config::raw::{Passthrough, RawKafka};
+use crate::config::read::Ordered;
 use crate::config::{KafkaConfig, Secret, Start};
 
 /// Topics of one pipeline.
@@ -48,7 +49,7 @@ impl Resolver<'_> {
         };
         let from = self.start(&raw.from, place.child("from"));
         let fetch_bytes_max = self.size(&raw.fetch_bytes_max, place.child("fetch_bytes_max"), MIB, 1024 * MIB);
-        let options = self.options(raw, place.child("options"));
+        let options = self.options(&raw.options, &OWN_SETTINGS, place.child("options"));
         Some(KafkaConfig {
             brokers: brokers?,
             topics: topics?,
@@ -60,7 +61,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn brokers(&mut self, text: &str, place: Place<'_>) -> Option<String> {
+    pub(super) fn brokers(&mut self, text: &str, place: Place<'_>) -> Option<String> {
         let brokers: Vec<&str> = text.split(',').map(str::trim).collect();
         if brokers.iter().all(|broker| is_broker(broker)) {
             return Some(brokers.join(","));
@@ -68,7 +69,7 @@ impl Resolver<'_> {
         self.wrong(place, format!("{} names no brokers; write host:port, several joined by commas", place.quoted()))
     }
 
-    fn topics(&mut self, topics: &[String], place: Place<'_>) -> Option<Vec<String>> {
+    pub(super) fn topics(&mut self, topics: &[String], place: Place<'_>) -> Option<Vec<String>> {
         if topics.len() > TOPICS_MAX {
             return self.wrong(place, format!("{} topics are given, and {TOPICS_MAX} are allowed", topics.len()));
         }
@@ -119,11 +120,17 @@ impl Resolver<'_> {
         self.wrong(place, format!("{} is no place to begin; {meant}", place.quoted()))
     }
 
-    fn options(&mut self, raw: &RawKafka, place: Place<'_>) -> Option<BTreeMap<String, Secret>> {
+    /// The settings that are passed through; `own` are those that are not, and why.
+    pub(super) fn options(
+        &mut self,
+        raw: &Ordered<Passthrough>,
+        own: &[(&str, &str)],
+        place: Place<'_>,
+    ) -> Option<BTreeMap<String, Secret>> {
         let mut options = BTreeMap::new();
         let mut sound = true;
-        for (key, value) in &raw.options.0 {
-            match problem(key, &value.0) {
+        for (key, value) in &raw.0 {
+            match problem(key, &value.0, own) {
                 None => {
                     options.insert(key.clone(), Secret::new(value.0.clone()));
                 }
@@ -140,8 +147,8 @@ impl Resolver<'_> {
 }
 
 /// Why a setting cannot be passed on. Asks librdkafka itself, which connects to nothing for that; never names the value.
-fn problem(key: &str, value: &str) -> Option<String> {
-    if let Some((_, reason)) = OWN_SETTINGS.iter().find(|(own, _)| *own == key) {
+pub(super) fn problem(key: &str, value: &str, own: &[(&str, &str)]) -> Option<String> {
+    if let Some((_, reason)) = own.iter().find(|(own, _)| *own == key) {
         return Some(format!("{} is decided by wasmill: {reason}", quoted(key)));
     }
     if key.contains('\0') || value.contains('\0') {
@@ -171,9 +178,11 @@ fn is_broker(text: &str) -> bool {
 }
 
 fn is_topic(name: &str) -> bool {
-    (1..=TOPIC_NAME_MAX).contains(&name.len())
-        && !matches!(name, "." | "..")
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    (1..=TOPIC_NAME_MAX).contains(&name.len()) && !matches!(name, "." | "..") && name.bytes().all(is_topic_byte)
+}
+
+pub(super) fn is_topic_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
 
 #[cfg(test)]
@@ -182,6 +191,7 @@ mod tests {
 
     #[test]
     fn settings_are_checked_by_librdkafka_and_own_ones_are_refused() {
+        let problem = |key: &str, value: &str| problem(key, value, &OWN_SETTINGS);
         assert_eq!(problem("security.protocol", "sasl_ssl"), None);
         assert_eq!(problem("socket.timeout.ms", "5000"), None);
         assert!(problem("security.protocoll", "x").unwrap().contains("has no setting \"security.protocoll\""));

@@ -66,6 +66,9 @@ impl Resolver<'_> {
             let table = self.table(&raw.table(), false, place)?;
             return Some(SinkKind::Sqlite { path, table });
         }
+        if let Some(raw) = &raw.kafka {
+            return self.kafka_sink(raw, place.child("kafka")).map(SinkKind::Kafka);
+        }
         if let Some(raw) = &raw.file {
             let path = self.path(&raw.path);
             let place = place.child("file").child("path");

@@ -1,0 +1,184 @@
+//! Kafka as a destination: a sink's topics, template and key, and what would make the pipeline read its own results.
+
+use std::collections::BTreeSet;
+
+use super::Resolver;
+use super::kafka::{TOPICS_MAX, is_topic_byte};
+use crate::config::mistake::quoted;
+use crate::config::place::Place;
+use crate::config::raw::{Passthrough, RawKafkaSink};
+use crate::config::read::Ordered;
+use crate::config::{Compression, KafkaConfig, KafkaOutput, KafkaSinkConfig, TopicConfig, TopicPart};
+
+const RESTS: &str = "that nothing is lost rests on it";
+const SIZES: &str = "wasmill asks the topics for their max.message.bytes";
+
+/// librdkafka settings that wasmill decides itself, and why or where instead.
+pub(super) const OWN_SETTINGS: [(&str, &str); 33] = [
+    ("bootstrap.servers", "write it as `brokers`"),
+    ("metadata.broker.list", "write it as `brokers`"),
+    ("compression.type", "write it as `compression`"),
+    ("compression.codec", "write it as `compression`"),
+    ("enable.idempotence", RESTS),
+    ("enable.gapless.guarantee", "a message that a broker refuses must not stop the others"),
+    ("acks", RESTS),
+    ("request.required.acks", RESTS),
+    ("max.in.flight", RESTS),
+    ("max.in.flight.requests.per.connection", RESTS),
+    ("message.timeout.ms", "wasmill waits for the brokers as long as it takes"),
+    ("delivery.timeout.ms", "wasmill waits for the brokers as long as it takes"),
+    ("message.send.max.retries", "wasmill waits for the brokers as long as it takes"),
+    ("retries", "wasmill waits for the brokers as long as it takes"),
+    ("transactional.id", "a transaction of Kafka cannot hold a database's; repeats are told by wasmill-origin"),
+    ("allow.auto.create.topics", "create topics with the partitions and the retention that they need"),
+    ("message.max.bytes", SIZES),
+    ("batch.size", SIZES),
+    ("queue.buffering.max.messages", "wasmill bounds what waits; see batch.events_max"),
+    ("queue.buffering.max.kbytes", "wasmill bounds what waits; see batch.bytes_max"),
+    ("delivery.report.only.error", RESTS),
+    ("group.id", "it is a consumer's"),
+    ("group.instance.id", "it is a consumer's"),
+    ("auto.offset.reset", "it is a consumer's"),
+    ("enable.auto.commit", "it is a consumer's"),
+    ("auto.commit.enable", "it is a consumer's"),
+    ("enable.auto.offset.store", "it is a consumer's"),
+    ("partition.assignment.strategy", "it is a consumer's"),
+    ("group.protocol", "it is a consumer's"),
+    ("queued.max.messages.kbytes", "it is a consumer's"),
+    ("test.mock.num.brokers", "use `wasmill demo`"),
+    ("plugin.library.paths", "it loads native code into the process"),
+    ("ssl.engine.location", "it loads native code into the process"),
+];
+
+impl Resolver<'_> {
+    pub(super) fn kafka_sink(&mut self, raw: &RawKafkaSink, place: Place<'_>) -> Option<KafkaSinkConfig> {
+        let topic = self.topic(&raw.topic, place.child("topic"));
+        let topics = self.written_topics(raw, topic.as_ref(), place);
+        let key = match raw.key.as_str() {
+            "$key" => Some(None),
+            path if path.starts_with('$') => {
+                let place = place.child("key");
+                self.wrong(place, format!("{} is no key; write a field's path or $key", place.quoted()))
+            }
+            path => self.field(path, place.child("key")).map(Some),
+        };
+        let output = self.kafka_output(&raw.brokers, topics, raw.compression, &raw.options, place);
+        Some(KafkaSinkConfig { output: output?, topic: topic?, key: key? })
+    }
+
+    /// Where messages are written; `topics` is `None` after a mistake.
+    pub(super) fn kafka_output(
+        &mut self,
+        brokers: &str,
+        topics: Option<Vec<String>>,
+        compression: Compression,
+        options: &Ordered<Passthrough>,
+        place: Place<'_>,
+    ) -> Option<KafkaOutput> {
+        let brokers = self.brokers(brokers, place.child("brokers"));
+        let options = self.options(options, &OWN_SETTINGS, place.child("options"));
+        let output = KafkaOutput { brokers: brokers?, topics: topics?, compression, options: options? };
+        if let Some(topic) = self.read_kafka.as_ref().and_then(|source| read_too(source, &output)) {
+            let message = format!(
+                "the source reads the topic {} of these brokers: the pipeline would read what it writes; give another one",
+                quoted(topic)
+            );
+            return self.wrong(place.child("topic"), message);
+        }
+        Some(output)
+    }
+
+    fn topic(&mut self, text: &str, place: Place<'_>) -> Option<TopicConfig> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            let Some(close) = rest[open..].find('}') else {
+                return self.wrong(place, format!("{} has an open brace; write logs-{{field}}", place.quoted()));
+            };
+            if open > 0 {
+                parts.push(TopicPart::Text(rest[..open].to_owned()));
+            }
+            parts.push(TopicPart::Field(self.field(&rest[open + 1..open + close], place)?));
+            rest = &rest[open + close + 1..];
+        }
+        if parts.is_empty() {
+            return self.topics(&[text.to_owned()], place).map(|_| TopicConfig::Fixed);
+        }
+        if !rest.is_empty() {
+            parts.push(TopicPart::Text(rest.to_owned()));
+        }
+        let is_name = |part: &TopicPart| match part {
+            TopicPart::Text(text) => text.bytes().all(is_topic_byte),
+            TopicPart::Field(_) => true,
+        };
+        if !parts.iter().all(is_name) {
+            let message =
+                format!("{} is no topic: outside of braces letters, digits, dots, _ and - are allowed", place.quoted());
+            return self.wrong(place, message);
+        }
+        Some(TopicConfig::Template(parts))
+    }
+
+    /// The topics that may be written to; `topic` is `None` after a mistake.
+    fn written_topics(
+        &mut self,
+        raw: &RawKafkaSink,
+        topic: Option<&TopicConfig>,
+        place: Place<'_>,
+    ) -> Option<Vec<String>> {
+        let list = place.child("topics");
+        match topic? {
+            TopicConfig::Fixed if raw.topics.is_empty() => Some(vec![raw.topic.clone()]),
+            TopicConfig::Fixed => self.wrong(list, "\"topics\" is what a template may become, and \"topic\" is none"),
+            TopicConfig::Template(_) if raw.topics.is_empty() => {
+                let message = format!("a template needs \"topics\": the 1 to {TOPICS_MAX} topics that it may become");
+                self.wrong(place.child("topic"), message)
+            }
+            TopicConfig::Template(_) => self.topics(&raw.topics, list),
+        }
+    }
+}
+
+/// A topic that `source` reads and `output` writes.
+fn read_too<'o>(source: &KafkaConfig, output: &'o KafkaOutput) -> Option<&'o String> {
+    let shared = !addresses(&source.brokers).is_disjoint(&addresses(&output.brokers));
+    output.topics.iter().find(|topic| shared && source.topics.contains(topic))
+}
+
+/// Brokers as `host:port`, the same ones alike where that can be told without asking anybody.
+fn addresses(brokers: &str) -> BTreeSet<String> {
+    let address = |broker: &str| {
+        let broker = broker.split_once("://").map_or(broker, |(_, address)| address).to_ascii_lowercase();
+        let (host, port) = match broker.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port),
+            _ => (broker.as_str(), "9092"),
+        };
+        let host = if matches!(host, "127.0.0.1" | "[::1]") { "localhost" } else { host };
+        format!("{host}:{port}")
+    };
+    brokers.split(',').map(address).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kafka::problem;
+    use super::*;
+
+    #[test]
+    fn settings_that_the_guarantee_rests_on_are_refused_and_others_pass() {
+        for (key, _) in OWN_SETTINGS {
+            assert!(problem(key, "1", &OWN_SETTINGS).unwrap().contains("is decided by wasmill"), "{key}");
+        }
+        for (key, value) in [("linger.ms", "50"), ("security.protocol", "sasl_ssl"), ("partitioner", "random")] {
+            assert_eq!(problem(key, value, &OWN_SETTINGS), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn brokers_are_the_same_by_whatever_form_of_their_address() {
+        let shared = |a, b| !addresses(a).is_disjoint(&addresses(b));
+        assert!(shared("localhost", "PLAINTEXT://127.0.0.1:9092"));
+        assert!(shared("a:1,b:2", "c:3,B:2") && shared("[::1]:9092", "localhost"));
+        assert!(!shared("a:1", "a:2") && !shared("a", "b"));
+    }
+}
