@@ -153,8 +153,8 @@ fn text(batch: &Batch, event: u32, column: usize) -> Option<(&[u8], JsonType)> {
     has_value.then(|| (batch.text_of(slot), state.json_type()))
 }
 
-/// `cluster/topic/topic-id/partition/offset`: names one event for ever, also of a topic that is made anew. A cluster's id, a topic's id
-/// and numbers have no slash.
+/// `cluster/topic/topic-id/partition/offset`: names one event for ever, also of a topic that is made anew. A topic's id stands as
+/// Kafka's own tools show it: without slashes, as all parts but the path of a file.
 #[derive(Debug)]
 pub(super) struct Origin {
     text: Vec<u8>,
@@ -164,6 +164,8 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn of(partition: &PartitionId) -> Self {
         let PartitionId { cluster, topic, topic_id, partition, .. } = partition;
+        // The client library knows another alphabet of base64.
+        let topic_id = topic_id.replace('+', "-").replace('/', "_");
         let text = format!("{cluster}/{topic}/{topic_id}/{partition}/").into_bytes();
         Self { prefix: text.len(), text }
     }
@@ -206,7 +208,7 @@ mod tests {
             source: "kafka".to_owned(),
             cluster: "c".to_owned(),
             topic: "in".to_owned(),
-            topic_id: "i".to_owned(),
+            topic_id: "i+/".to_owned(),
             partition: 3,
         };
         let mut raw = RawBatch::new(Arc::new(partition), 7);
@@ -232,7 +234,7 @@ mod tests {
         let mut headers = Vec::new();
         assert_eq!(frame.walk(|header| headers.push(header)), Some(b"{\"a\":1}".as_slice()));
         assert_eq!((frame.topic, frame.key), (0, Some(b"k".as_slice())));
-        let origin: &[u8] = b"c/in/i/3/7";
+        let origin: &[u8] = b"c/in/i-_/3/7";
         assert_eq!(
             headers,
             [(b"h".as_slice(), None), (b"\xff".as_slice(), Some(b"1".as_slice())), (ORIGIN, Some(origin))]
@@ -276,7 +278,7 @@ mod tests {
     fn message_at_its_topics_limit_is_taken_and_one_byte_more_is_refused() {
         let of = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
         // 97 that Kafka adds; the key; three headers with ten each: h, a byte and its value, the origin.
-        let fitting = LIMIT - 97 - 1 - 30 - 1 - 2 - (14 + 10);
+        let fitting = LIMIT - 97 - 1 - 30 - 1 - 2 - (14 + 12);
         let (rows, refused) =
             encode(&config(&["t"], TopicConfig::Fixed, None), From::Events, &[of(fitting), of(fitting + 1), of(9)]);
         assert_eq!((rows.events.as_slice(), refused.len()), ([0, 2].as_slice(), 1));
