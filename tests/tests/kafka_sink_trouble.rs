@@ -9,7 +9,6 @@ use wasmill_tests::kafka::{Cluster, Record};
 use wasmill_tests::kafka_pipeline::{source, wait};
 use wasmill_tests::pipeline::{Pipeline, Running, eventually};
 use wasmill_tests::services::{self, unique};
-use xtask::services::Kafka;
 
 /// A stream from the shared Kafka to a topic of `to`.
 struct Stream {
@@ -152,20 +151,30 @@ fn permission_to_write_is_needed_at_the_start_and_waited_for_when_it_is_taken_la
     door.set(&mut kafka, "right", false).expect("the broker starts");
     let options = Door::options("right");
     let Some(mut stream) = Stream::new(&kafka.brokers(), &door.brokers(), &options, &[]) else { return };
-    let ran = stream.pipeline.run(b"");
-    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
-    assert!(ran.stderr.contains("give this user the Write permission"), "{}", ran.stderr);
+    let permit = |operation: &str, allowed| {
+        Door::permit(&kafka, operation, &stream.output, allowed).expect("the permission is changed");
+    };
+    let assert_refused = || {
+        let ran = stream.pipeline.run(b"");
+        assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+        assert!(ran.stderr.contains("give this user the Write permission"), "{}", ran.stderr);
+    };
+    assert_refused();
+    permit("Describe", true);
+    assert_refused();
 
-    let may = |kafka: &mut Kafka, may| door.set(kafka, "right", may).expect("the broker starts");
-    may(&mut kafka, true);
+    permit("Write", true);
     let (running, admin) = stream.start();
+    let output = stream.output.clone();
     stream.write(100);
     stream.wait_until_written(&admin);
-    may(&mut kafka, false);
+    assert!(running.log().contains("max.message.bytes"), "the limit may not be asked: {}", running.log());
+    let permit = |allowed| Door::permit(&kafka, "Write", &output, allowed).expect("the permission is changed");
+    permit(false);
     stream.write(100);
-    admin.wait_until_red("sink out", "permission");
+    admin.wait_until_red("sink out", "give this user the Write permission");
     assert_eq!(admin.received(), 100);
-    may(&mut kafka, true);
+    permit(true);
     stream.wait_until_written(&admin);
     assert_eq!(running.stop().code, Some(0));
     stream.assert_all();
@@ -210,7 +219,7 @@ fn limit_that_is_lowered_while_running_costs_the_large_message_alone() {
     assert_eq!((report["refused"]["out"].as_u64(), report["rejections"]["too_large"].as_u64()), (Some(1), Some(1)));
     let letters = stream.pipeline.sqlite("home.db", "SELECT code, length(payload), reason FROM wasmill_dead_letters");
     let [letter] = letters.as_slice() else { panic!("{letters:?}") };
-    assert_eq!((letter[0].as_str(), letter[1].parse().ok()), ("too_large", Some(4_000 + 24)));
+    assert_eq!((letter[0].as_str(), letter[1].parse().ok()), ("too_large", Some(4_000 + 23)));
     assert!(letter[2].contains("fewer now than at the start"), "{}", letter[2]);
     assert_eq!(stream.found().len(), 299);
 }

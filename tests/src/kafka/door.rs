@@ -5,8 +5,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use xtask::services::Kafka;
+use anyhow::{Context, Result, ensure};
+use xtask::services::{Kafka, KafkaRecipe};
 
 /// The listener. It is there once [`Door::set`] has been called.
 pub struct Door {
@@ -41,6 +41,20 @@ impl Door {
             ("sasl.username", "ann"),
             ("sasl.password", password),
         ]
+    }
+
+    /// Lets `ann`, who may do nothing else, do this to a topic, or no more: an operation such as `Write`, which includes `Describe`.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub fn permit(kafka: &Kafka, operation: &str, topic: &str, allowed: bool) -> Result<()> {
+        let change = if allowed { "--add" } else { "--remove" };
+        let mut tool = KafkaRecipe::tool("kafka-acls")?;
+        tool.args(["--bootstrap-server", &kafka.brokers(), change, "--force", "--allow-principal", "User:ann"]);
+        let output =
+            tool.args(["--operation", operation, "--topic", topic]).output().context("cannot run kafka-acls")?;
+        ensure!(output.status.success(), "kafka-acls: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
     }
 
     /// Gives `ann` a password and all rights or none, and restarts the broker.

@@ -47,6 +47,7 @@ impl KafkaRecipe {
     /// When there is no tool of this name, or Kafka cannot be downloaded.
     pub fn tool(name: &str) -> Result<Command> {
         let class = match name {
+            "kafka-acls" => "org.apache.kafka.tools.AclCommand",
             "kafka-topics" => "org.apache.kafka.tools.TopicCommand",
             "kafka-console-producer" => "org.apache.kafka.tools.ConsoleProducer",
             "kafka-console-consumer" => "org.apache.kafka.tools.consumer.ConsoleConsumer",
