@@ -341,10 +341,19 @@ pub enum HomeConfig {
 }
 
 /// Where dead letters go besides home's table `wasmill_dead_letters`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct DeadLetterConfig {
     /// JSON lines appended to this file, relayed from home.
     pub file: Option<PathBuf>,
+    /// Messages to a topic, relayed from home.
+    pub kafka: Option<KafkaOutput>,
+}
+
+impl DeadLetterConfig {
+    /// Whether they go nowhere but home.
+    pub fn is_none(&self) -> bool {
+        self.file.is_none() && self.kafka.is_none()
+    }
 }
 
 /// How long home keeps what nothing depends on.

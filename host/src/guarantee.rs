@@ -133,9 +133,9 @@ pub fn notes(config: &Config) -> Vec<String> {
 }
 
 fn without_home(config: &Config) -> String {
-    let letters = match &config.dead_letters.file {
-        Some(_) => "",
-        None => "; rejected events are only counted, so set dead_letters to keep them",
+    let letters = match config.dead_letters.is_none() {
+        false => "",
+        true => "; rejected events are only counted, so set dead_letters to keep them",
     };
     let position = match config.source {
         SourceConfig::Kafka(_) => "the position is only the consumer group's committed offset",

@@ -24,6 +24,7 @@ pub mod pipeline;
 pub mod postgres;
 pub mod process;
 pub mod progress;
+pub mod relay;
 pub mod report;
 pub mod retry;
 pub mod sinks;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::config::{Config, SourceConfig};
 use crate::report::Report;
@@ -63,34 +64,41 @@ pub async fn run(
     }
     started(Arc::clone(&built.status));
     let sinks = Arc::clone(&built.sinks);
-    let relay = tokio::spawn(relay_dead_letters(Arc::clone(&sinks)));
+    let relays = start_relays(&sinks);
     let forgetting = tokio::spawn(retention::keep(Arc::clone(&sinks), config.retention));
     let tally = Arc::clone(&built.status.tally);
     let end = match &config.source {
         SourceConfig::Stdin | SourceConfig::File { .. } => line_lane::run(&config, built, stop).await?,
         SourceConfig::Kafka(kafka) => kafka_lanes::run(&config, kafka, built, options, stop).await?,
     };
-    relay.abort();
     forgetting.abort();
-    // What the last commits added; what cannot be relayed now is relayed after the next start.
-    if let Err(reason) = sinks.relay_dead_letters().await {
-        tracing::warn!("dead letters are in home but not in their file yet: {reason}");
-    }
+    // A round that is under way ends first, so that nothing of it comes twice.
+    relay_the_rest(&sinks, config.shutdown_timeout).await;
+    drop(relays);
     Ok((end, tally.report()))
 }
 
-/// How often new dead letters are looked for.
-const RELAY_INTERVAL: Duration = Duration::from_secs(1);
-
-async fn relay_dead_letters(sinks: Arc<Sinks>) {
-    if sinks.home.is_none() || sinks.dead_letters.is_none() {
-        return;
+/// Relays new dead letters to each destination, until the answer is dropped. One that is away holds up no other.
+fn start_relays(sinks: &Arc<Sinks>) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    for relay in &sinks.relays {
+        let (relay, sinks) = (Arc::clone(relay), Arc::clone(sinks));
+        running.spawn(async move {
+            if let Some(home) = sinks.home() {
+                relay.run(home, &sinks.health).await;
+            }
+        });
     }
-    loop {
-        match sinks.relay_dead_letters().await {
-            Ok(()) => sinks.health.green("dead letters"),
-            Err(reason) => sinks.health.yellow("dead letters", reason),
+    running
+}
+
+/// What the last commits added; what cannot be relayed in time is relayed after the next start.
+async fn relay_the_rest(sinks: &Sinks, time: Duration) {
+    let Some(home) = sinks.home() else { return };
+    for relay in &sinks.relays {
+        let ended = tokio::time::timeout(time, relay.relay(home, &sinks.health)).await;
+        if let Err(reason) = ended.unwrap_or_else(|_| Err(format!("there was no more time than {time:?}"))) {
+            tracing::warn!("{}: they are in home, and not all there yet: {reason}", relay.part());
         }
-        tokio::time::sleep(RELAY_INTERVAL).await;
     }
 }

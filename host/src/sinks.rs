@@ -9,19 +9,14 @@ use wasmill_core::PartitionId;
 
 use crate::breaker::Breaker;
 use crate::config::RetryConfig;
-use crate::dead_letters;
 use crate::delivery::Delivery;
 use crate::health::Health;
 use crate::kafka::sink::{KafkaSink, Refused, Trouble};
 use crate::lines::LineSink;
+use crate::relay::Relay;
 use crate::report::{GroupResult, Tally};
 use crate::retry::Backoff;
 use crate::store::{Committed, Lease, Store, StoreError};
-
-/// The name of the dead-letter file in home's relay marks.
-const DEAD_LETTER_FILE: &str = "file";
-/// Dead letters relayed at a time.
-const RELAY_MAX: i64 = 500;
 
 /// All sinks, connected.
 #[derive(Debug)]
@@ -36,8 +31,8 @@ pub struct Sinks {
     pub kafka: Vec<(usize, KafkaSink)>,
     /// Files and standard output by sink index. The lock keeps the lines of a group together.
     pub lines: Vec<(usize, Mutex<LineSink>)>,
-    /// The file of dead letters: relayed from home, or written directly where no home keeps them. The lock keeps lines whole.
-    pub dead_letters: Option<Mutex<LineSink>>,
+    /// Where dead letters go besides home.
+    pub relays: Vec<Arc<Relay>>,
     /// How many groups are written at the same time.
     pub writers: Semaphore,
     /// How failures are repeated.
@@ -105,8 +100,8 @@ impl Sinks {
         for (sink, lines) in &self.lines {
             result.took[*sink] = self.write_lines(*sink, lines, group).await;
         }
-        if self.home.is_none() {
-            self.write_dead_letters(group).await;
+        for relay in self.relays.iter().filter(|_| self.home.is_none()) {
+            relay.write_directly(group, now_us(), self.retry, &self.health).await;
         }
         let others = (0..self.stores.len()).filter(|store| Some(*store) != self.home);
         for store in others.chain(self.home) {
@@ -164,27 +159,6 @@ impl Sinks {
         Some(started.elapsed())
     }
 
-    async fn write_dead_letters(&self, group: &[Delivery]) {
-        let Some(file) = &self.dead_letters else { return };
-        let mut lines = Vec::new();
-        for delivery in group {
-            let partition = delivery.events.raw.partition();
-            for letter in &delivery.dead_letters {
-                dead_letters::append_line(&mut lines, partition, letter, now_us());
-            }
-        }
-        if lines.is_empty() {
-            return;
-        }
-        let mut backoff = Backoff::new(self.retry);
-        let mut file = file.lock().await;
-        while let Err(reason) = file.write(&[&lines]).await {
-            self.health.red("dead letters", reason);
-            backoff.wait().await;
-        }
-        self.health.green("dead letters");
-    }
-
     async fn commit(
         &self,
         store: usize,
@@ -215,39 +189,17 @@ impl Sinks {
         }
     }
 
-    /// Relays dead letters from home to their file, from where the mark stands: at least once, whole lines, in the order of commits.
-    /// Answers when none is left.
-    ///
-    /// # Errors
-    /// A sentence; the next call goes on.
-    pub async fn relay_dead_letters(&self) -> Result<(), String> {
-        let (Some(file), Some(home)) = (&self.dead_letters, self.home()) else { return Ok(()) };
-        // Held for a whole round, so that two rounds do not relay the same letters.
-        let mut file = file.lock().await;
-        let text = |error: StoreError| error.to_string();
-        let mut mark = home.relay_mark(DEAD_LETTER_FILE).await.map_err(text)?;
-        loop {
-            let letters = home.dead_letters_after(mark, RELAY_MAX).await.map_err(text)?;
-            let Some(last) = letters.last() else { return Ok(()) };
-            let mut lines = Vec::new();
-            for stored in &letters {
-                dead_letters::append_line(&mut lines, &stored.partition, &stored.letter, stored.rejected_at_us);
-            }
-            file.write(&[&lines]).await?;
-            mark = last.id;
-            home.set_relay_mark(DEAD_LETTER_FILE, mark).await.map_err(text)?;
-        }
-    }
-
     /// The id of home's last dead letter that needs not be kept to be relayed.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn relayed(&self) -> Result<i64, StoreError> {
-        match (&self.dead_letters, self.home()) {
-            (Some(_), Some(home)) => home.relay_mark(DEAD_LETTER_FILE).await,
-            _ => Ok(i64::MAX),
+        let Some(home) = self.home() else { return Ok(i64::MAX) };
+        let mut relayed = i64::MAX;
+        for relay in &self.relays {
+            relayed = relayed.min(relay.mark(home).await?);
         }
+        Ok(relayed)
     }
 
     fn failed(&self, sink: usize, reason: &str) {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use wasmill::commands::validate::{PluginCheck, validate_with};
 use wasmill::config::{
-    self, ColumnType, Compression, Config, Environment, From, HomeConfig, Mistakes, Provenance, SinkKind, SourceConfig,
-    Start, TopicConfig, TopicPart, ValueFrom, plugins, redacted,
+    self, ColumnType, Config, Environment, From, HomeConfig, Mistakes, Provenance, SinkKind, SourceConfig, Start,
+    ValueFrom, plugins, redacted,
 };
 use wasmill::{cli::Output, guarantee};
 
@@ -110,50 +110,6 @@ fn start_may_be_a_time() {
         let config = parsed(&DESIGN.replace("from: earliest", &format!("from: {from}")));
         assert!(matches!(&config.source, SourceConfig::Kafka(kafka) if kafka.from == start), "{from}");
     }
-}
-
-const KAFKA_SINK: &str = r#"
-name: a
-source: { stdin: {} }
-sinks:
-  plain: { kafka: { brokers: "b:1, b:2", topic: enriched } }
-  full:
-    from: alerts
-    kafka: { brokers: b, topic: "logs-{env}.{source.name}", topics: [logs-a.b, logs-7.c], key: source.ip, compression: zstd,
-             options: { sasl.password: "${PASSWORD}", linger.ms: 50 } }
-"#;
-
-#[test]
-fn kafka_sink_has_its_topics_key_and_compression() {
-    let config = parsed(KAFKA_SINK);
-    let kafka = |sink: usize| match &config.sinks[sink].kind {
-        SinkKind::Kafka(kafka) => kafka,
-        other => panic!("no Kafka: {other:?}"),
-    };
-    let plain = kafka(0);
-    assert_eq!(
-        (plain.output.brokers.as_str(), plain.output.topics.as_slice()),
-        ("b:1,b:2", ["enriched".to_owned()].as_slice())
-    );
-    assert_eq!((&plain.topic, &plain.key, plain.output.compression), (&TopicConfig::Fixed, &None, Compression::Lz4));
-    let full = kafka(1);
-    assert_eq!(full.output.topics, ["logs-a.b", "logs-7.c"]);
-    assert_eq!(
-        (full.key.as_ref().map(ToString::to_string).as_deref(), full.output.compression),
-        (Some("source.ip"), Compression::Zstd)
-    );
-    let text = |text: &str| TopicPart::Text(text.to_owned());
-    let field = |path: &str| TopicPart::Field(path.parse().unwrap());
-    assert_eq!(full.topic, TopicConfig::Template(vec![text("logs-"), field("env"), text("."), field("source.name")]));
-    assert_eq!(full.output.options["sasl.password"].reveal(), SECRET);
-    assert!(!format!("{config:?}").contains(SECRET));
-    let shown = redacted(&config).to_string();
-    assert!(!shown.contains(SECRET) && shown.contains("logs-{env}.{source.name}"), "{shown}");
-    assert!(
-        guarantee::derive(&parsed(&KAFKA_SINK.replace("stdin: {}", "file: { path: in.jsonl }")))
-            .iter()
-            .all(|sink| { sink.guarantee.as_str() == "at least once" && sink.reason.contains("wasmill-origin") })
-    );
 }
 
 /// Each `NAME.yaml` of `tests/config/broken` has its mistakes, exactly, in `NAME.txt`. `WASMILL_BLESS=1` writes them.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::Provenance;
 use super::read::Ordered;
 
-pub(super) use sinks::{RawKafkaSink, RawSink, RawTable};
+pub(super) use sinks::{RawKafkaLetters, RawKafkaSink, RawSink, RawTable};
 pub(super) use source::{RawKafka, RawSource};
 
 /// A wasmill pipeline: where events come from, which plugins they pass, where they go. Inside values `${NAME}` and
@@ -104,19 +104,22 @@ pub(super) struct RawOwnHome {
     pub(super) sqlite: RawFile,
 }
 
-/// Where rejected events go.
+/// Where rejected events go: a file, a topic, or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub(super) struct RawDeadLetters {
     /// JSON lines appended to a file.
-    pub(super) file: RawFile,
+    pub(super) file: Option<RawFile>,
+    /// Messages with the original key, value and headers, and behind them headers that say what happened.
+    pub(super) kafka: Option<RawKafkaLetters>,
 }
 
 /// How long home keeps what nothing depends on. It is deleted hourly, in small parts beside the data.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawRetention {
-    /// Days that dead letters stay in `wasmill_dead_letters`. Those that `dead_letters.file` does not have yet stay longer.
+    /// Days that dead letters stay in `wasmill_dead_letters`. Those that a destination of `dead_letters` does not have yet stay longer.
     #[schemars(range(min = 1, max = 36_500))]
     pub(super) dead_letters_days: u64,
     /// Days that `wasmill_commits` says which code made which rows, counted from the last row. Rows that are older than that

@@ -7,8 +7,8 @@ use wasmill_core::EventTime;
 
 use super::units::{duration_text, size_text};
 use super::{
-    ColumnConfig, Config, HomeConfig, KafkaConfig, KafkaOutput, KafkaSinkConfig, Secret, SinkConfig, SinkKind,
-    SourceConfig, Start, TableConfig, TableName, TopicConfig, TopicPart, ValueFrom,
+    ColumnConfig, Config, DeadLetterConfig, HomeConfig, KafkaConfig, KafkaOutput, KafkaSinkConfig, Secret, SinkConfig,
+    SinkKind, SourceConfig, Start, TableConfig, TableName, TopicConfig, TopicPart, ValueFrom,
 };
 
 /// `config` in the shape of its file. Passwords, librdkafka settings' values and variables inside addresses are not in it.
@@ -30,7 +30,7 @@ pub fn redacted(config: &Config) -> Json {
         },
         "sinks": sinks,
         "home": shown_home(config),
-        "dead_letters": config.dead_letters.file.as_ref().map(|path| json!({ "file": { "path": path } })),
+        "dead_letters": shown_dead_letters(&config.dead_letters),
         "retention": {
             "dead_letters_days": config.retention.dead_letters_days,
             "commits_days": config.retention.commits_days,
@@ -95,6 +95,13 @@ fn shown_kafka_output(output: &KafkaOutput) -> Map<String, Json> {
         ("compression".to_owned(), json!(output.compression)),
         ("options".to_owned(), json!(shown_options(&output.options))),
     ])
+}
+
+fn shown_dead_letters(dead_letters: &DeadLetterConfig) -> Json {
+    let file = dead_letters.file.as_ref().map(|path| ("file".to_owned(), json!({ "path": path })));
+    let kafka = dead_letters.kafka.as_ref().map(|kafka| ("kafka".to_owned(), Json::Object(shown_kafka_output(kafka))));
+    let shown: Map<String, Json> = file.into_iter().chain(kafka).collect();
+    if shown.is_empty() { Json::Null } else { Json::Object(shown) }
 }
 
 fn shown_home(config: &Config) -> Json {

@@ -70,7 +70,7 @@ pub(super) fn resolve(
     let admin = resolver.admin(raw.admin.as_ref(), root.child("admin"));
     let most = Duration::from_secs(600);
     let stop = resolver.duration(&raw.shutdown_timeout, root.child("shutdown_timeout"), Duration::ZERO, most);
-    if let (Some(SourceConfig::Kafka(_)), Some(HomeConfig::None), None) = (&source, &home, &dead_letters.file) {
+    if let (Some(SourceConfig::Kafka(_)), Some(HomeConfig::None), None) = (&source, &home, &raw.dead_letters) {
         let message = "rejected events would be lost; add dead_letters: { file: { path: dead.jsonl } }, or a home: { sqlite: { path: home.db } }";
         resolver.mistakes.add(root.key_at("sinks"), message);
     }

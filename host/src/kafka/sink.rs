@@ -13,6 +13,7 @@ mod connect;
 mod encoder;
 mod frame;
 mod groups;
+mod letters;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,8 +21,10 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::time::Instant;
+use wasmill_core::PartitionId;
 
 use crate::config::RetryConfig;
+use crate::delivery::DeadLetter;
 use crate::retry::Backoff;
 use client::Client;
 use frame::Frame;
@@ -60,6 +63,15 @@ pub enum Trouble<'t> {
     Failed(&'t str),
 }
 
+impl<'t> Trouble<'t> {
+    /// Why, in a sentence.
+    pub fn reason(self) -> &'t str {
+        match self {
+            Self::Waiting(reason) | Self::Failed(reason) => reason,
+        }
+    }
+}
+
 /// A message that the brokers refuse for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -95,6 +107,11 @@ impl KafkaSink {
             backoff.wait().await;
             open = others.into_iter().map(|(row, _)| row).collect();
         }
+    }
+
+    /// A dead letter as a message of the first topic.
+    pub fn letter(&self, partition: &PartitionId, letter: &DeadLetter, rejected_at_us: i64) -> Vec<u8> {
+        letters::message(partition, letter, rejected_at_us, self.limits[0])
     }
 
     /// Finds out whether it is this message that the brokers refuse.

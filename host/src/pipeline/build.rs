@@ -19,6 +19,7 @@ use crate::health::Health;
 use crate::kafka::sink::{KafkaSink, MessageEncoder};
 use crate::lines::LineSink;
 use crate::process::Processor;
+use crate::relay::Relay;
 use crate::report::Tally;
 use crate::sinks::{Sinks, StoreSinks};
 use crate::status::Status;
@@ -139,22 +140,31 @@ async fn sinks(
             lines.push((index, Mutex::new(sink)));
         }
     }
-    let dead_letters = match &config.dead_letters.file {
-        Some(path) => Some(Mutex::new(LineSink::file(path).await.map_err(SetupError::Wrong)?)),
-        None => None,
-    };
     Ok(Sinks {
         names: config.sinks.iter().map(|sink| Arc::from(sink.name.as_str())).collect(),
         stores: stores.into_iter().map(store_sinks).collect(),
         home,
         kafka,
         lines,
-        dead_letters,
+        relays: relays(config).await?,
         writers: Semaphore::new(writers),
         retry: config.retry,
         health,
         tally,
     })
+}
+
+async fn relays(config: &Config) -> Result<Vec<Arc<Relay>>, SetupError> {
+    let wrong = |error: &dyn std::fmt::Display| SetupError::Wrong(format!("dead letters: {error}"));
+    let mut relays = Vec::new();
+    if let Some(path) = &config.dead_letters.file {
+        relays.push(Arc::new(Relay::to_file(LineSink::file(path).await.map_err(|error| wrong(&error))?)));
+    }
+    if let Some(output) = &config.dead_letters.kafka {
+        let connected = KafkaSink::connect(output, config.retry).await;
+        relays.push(Arc::new(Relay::to_kafka(connected.map_err(|error| wrong(&error))?)));
+    }
+    Ok(relays)
 }
 
 async fn line_sink(sink: &SinkConfig) -> Result<Option<LineSink>, SetupError> {

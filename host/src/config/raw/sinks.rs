@@ -123,6 +123,23 @@ pub(in crate::config) struct RawKafkaSink {
     pub(in crate::config) options: Ordered<Passthrough>,
 }
 
+/// A topic for dead letters.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawKafkaLetters {
+    /// Brokers to begin with: `host:port`, joined by commas.
+    pub(in crate::config) brokers: String,
+    /// The topic, which must be there.
+    pub(in crate::config) topic: String,
+    /// How batches are compressed.
+    #[serde(default)]
+    #[schemars(extend("default" = "lz4"))]
+    pub(in crate::config) compression: Compression,
+    /// Further librdkafka settings, as for a sink. Their values are never shown.
+    #[serde(default)]
+    pub(in crate::config) options: Ordered<Passthrough>,
+}
+
 /// Where a column's value comes from: `id: source.id`, or `id: { from: source.id, type: bigint }`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]

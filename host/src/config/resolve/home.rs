@@ -50,9 +50,13 @@ impl Resolver<'_> {
     /// Where dead letters go besides home.
     pub(super) fn dead_letters(&mut self, raw: &RawPipeline, place: Place<'_>) -> DeadLetterConfig {
         let Some(raw) = &raw.dead_letters else { return DeadLetterConfig::default() };
-        let path = self.path(&raw.file.path);
-        self.claim(&path, "dead letters", Use::Alone, place.child("file").child("path"));
-        DeadLetterConfig { file: Some(path) }
+        let file = raw.file.as_ref().map(|file| {
+            let path = self.path(&file.path);
+            self.claim(&path, "dead letters", Use::Alone, place.child("file").child("path"));
+            path
+        });
+        let kafka = raw.kafka.as_ref().and_then(|kafka| self.kafka_letters(kafka, place.child("kafka")));
+        DeadLetterConfig { file, kafka }
     }
 }
 

@@ -6,7 +6,7 @@ use super::Resolver;
 use super::kafka::{TOPICS_MAX, is_topic_byte};
 use crate::config::mistake::quoted;
 use crate::config::place::Place;
-use crate::config::raw::{Passthrough, RawKafkaSink};
+use crate::config::raw::{Passthrough, RawKafkaLetters, RawKafkaSink};
 use crate::config::read::Ordered;
 use crate::config::{Compression, KafkaConfig, KafkaOutput, KafkaSinkConfig, TopicConfig, TopicPart};
 
@@ -64,6 +64,12 @@ impl Resolver<'_> {
         };
         let output = self.kafka_output(&raw.brokers, topics, raw.compression, &raw.options, place);
         Some(KafkaSinkConfig { output: output?, topic: topic?, key: key? })
+    }
+
+    /// A topic for dead letters.
+    pub(super) fn kafka_letters(&mut self, raw: &RawKafkaLetters, place: Place<'_>) -> Option<KafkaOutput> {
+        let topics = self.topics(std::slice::from_ref(&raw.topic), place.child("topic"));
+        self.kafka_output(&raw.brokers, topics, raw.compression, &raw.options, place)
     }
 
     /// Where messages are written; `topics` is `None` after a mistake.

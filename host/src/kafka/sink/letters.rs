@@ -1,0 +1,191 @@
+//! Dead letters as messages: the original key, value and headers, and what happened in headers of our own behind them.
+//!
+//! | header | value |
+//! |---|---|
+//! | `wasmill-dead-letter-id` | the same when a letter comes again |
+//! | `wasmill-origin` | `cluster/topic/topic-id/partition/offset` of the event |
+//! | `wasmill-timestamp` | the event's own time |
+//! | `wasmill-stage`, `wasmill-code`, `wasmill-reason` | where and why it left the stream |
+//! | `wasmill-plugin`, `wasmill-plugin-version`, `wasmill-plugin-digest` | by which plugin, where it was one |
+//! | `wasmill-sink` | by which sink, where it was one |
+//! | `wasmill-rejected-at` | when |
+//! | `wasmill-omitted` | what had to be left out, where the letter is larger than its topic takes |
+
+use wasmill_core::{Digest, HeaderRef, PartitionId};
+use wasmill_expr::time::{format_rfc3339, format_rfc3339_micros};
+
+use super::encoder::{ORIGIN, Origin};
+use super::frame;
+use crate::delivery::DeadLetter;
+
+/// Bytes of a letter's id.
+const ID_BYTES: usize = 16;
+
+/// The message of a letter that was rejected at `time_us` (microseconds since 1970). Where its topic takes at most `limit` bytes and the
+/// letter has more, its value is left out, and if need be its key and headers.
+pub(super) fn message(partition: &PartitionId, letter: &DeadLetter, time_us: i64, limit: usize) -> Vec<u8> {
+    let mut origin = Origin::of(partition);
+    let context = context(origin.at(letter.offset), letter, time_us);
+    let whole = row(letter, Kept::Whole, &context);
+    if fits(&whole, limit) {
+        return whole;
+    }
+    let without_value = row(letter, Kept::WithoutValue, &context);
+    if fits(&without_value, limit) { without_value } else { row(letter, Kept::ContextAlone, &context) }
+}
+
+/// What a message has of its letter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Whole,
+    WithoutValue,
+    ContextAlone,
+}
+
+impl Kept {
+    fn omitted(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Whole => None,
+            Self::WithoutValue => Some(b"value"),
+            Self::ContextAlone => Some(b"key, value and headers"),
+        }
+    }
+}
+
+fn row(letter: &DeadLetter, kept: Kept, context: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut headers: Vec<HeaderRef<'_>> = Vec::with_capacity(letter.headers.len() + context.len() + 1);
+    let has_key = kept != Kept::ContextAlone;
+    if has_key {
+        headers.extend(letter.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref())));
+    }
+    headers.extend(context.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_slice()))));
+    headers.extend(kept.omitted().map(|what| (b"wasmill-omitted".as_slice(), Some(what))));
+    let value = letter.payload.as_deref().filter(|_| kept == Kept::Whole);
+    let mut row = Vec::new();
+    frame::begin(&mut row, 0, letter.key.as_deref().filter(|_| has_key), headers.into_iter());
+    frame::begin_value(&mut row, value.is_some());
+    row.extend_from_slice(value.unwrap_or_default());
+    row
+}
+
+fn fits(row: &[u8], limit: usize) -> bool {
+    frame::Frame::read(row).bytes_max() <= limit
+}
+
+fn context(origin: &[u8], letter: &DeadLetter, time_us: i64) -> Vec<(&'static str, Vec<u8>)> {
+    let text = |text: &str| text.as_bytes().to_vec();
+    let stage = serde_json::to_value(letter.stage).unwrap_or_default();
+    let mut context = vec![
+        ("wasmill-dead-letter-id", text(&id(origin, letter))),
+        (str::from_utf8(ORIGIN).expect("it is ASCII"), origin.to_vec()),
+        ("wasmill-timestamp", text(format_rfc3339(letter.timestamp_ns).as_str())),
+        ("wasmill-stage", text(stage.as_str().unwrap_or_default())),
+        ("wasmill-code", text(&letter.code)),
+        ("wasmill-reason", text(&letter.reason)),
+    ];
+    if let Some(plugin) = &letter.plugin {
+        context.push(("wasmill-plugin", text(&plugin.name)));
+        context.push(("wasmill-plugin-version", text(&plugin.version)));
+        context.push(("wasmill-plugin-digest", text(&plugin.digest.to_string())));
+    }
+    context.extend(letter.sink.as_deref().map(|sink| ("wasmill-sink", text(sink))));
+    context.push(("wasmill-rejected-at", text(format_rfc3339_micros(time_us).as_str())));
+    context
+}
+
+/// The same for the same rejection of the same event (or alert), whenever it is made.
+fn id(origin: &[u8], letter: &DeadLetter) -> String {
+    let sink = letter.sink.as_deref().unwrap_or_default().as_bytes();
+    let payload = letter.payload.as_deref().unwrap_or_default();
+    let digest = Digest::of_parts([origin, sink, letter.code.as_bytes(), payload]);
+    digest.as_bytes()[..ID_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmill_core::Stage;
+
+    use super::frame::Frame;
+    use super::*;
+
+    fn letter() -> DeadLetter {
+        DeadLetter {
+            offset: 7,
+            timestamp_ns: 1_000_000_000,
+            stage: Stage::Sink,
+            plugin: None,
+            sink: Some("rows".into()),
+            code: "too_large".to_owned(),
+            reason: "a sentence".to_owned(),
+            key: Some(b"k".to_vec()),
+            payload: Some(vec![b'x'; 1_000]),
+            headers: vec![(b"\xff".to_vec(), None)],
+        }
+    }
+
+    fn partition() -> PartitionId {
+        PartitionId {
+            source: "kafka".to_owned(),
+            cluster: "c".to_owned(),
+            topic: "in".to_owned(),
+            topic_id: "i+/".to_owned(),
+            partition: 3,
+        }
+    }
+
+    fn headers(row: &[u8]) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Frame::read(row).walk(|(name, value)| found.push((text(name), text(value.unwrap_or_default()))));
+        found
+    }
+
+    #[test]
+    fn letter_has_the_events_parts_first_and_then_what_happened() {
+        let row = message(&partition(), &letter(), 2_000_000, 10_000);
+        let frame = Frame::read(&row);
+        assert_eq!((frame.key, frame.walk(|_| {}).map(<[u8]>::len)), (Some(b"k".as_slice()), Some(1_000)));
+        let mut headers = headers(&row);
+        let (name, id) = headers.remove(1);
+        assert_eq!((name.as_str(), id.len()), ("wasmill-dead-letter-id", 32));
+        let expected = [
+            ("\u{fffd}", ""),
+            ("wasmill-origin", "c/in/i-_/3/7"),
+            ("wasmill-timestamp", "1970-01-01T00:00:01Z"),
+            ("wasmill-stage", "sink"),
+            ("wasmill-code", "too_large"),
+            ("wasmill-reason", "a sentence"),
+            ("wasmill-sink", "rows"),
+            ("wasmill-rejected-at", "1970-01-01T00:00:02.000000Z"),
+        ];
+        assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn id_tells_letters_apart_and_repeats_not() {
+        let id = |letter: &DeadLetter, time| headers(&message(&partition(), letter, time, 10_000))[1].1.clone();
+        assert_eq!(id(&letter(), 0), id(&letter(), 1));
+        for other in [
+            DeadLetter { offset: 8, ..letter() },
+            DeadLetter { sink: None, ..letter() },
+            DeadLetter { code: "bad_topic".to_owned(), ..letter() },
+            DeadLetter { payload: None, ..letter() },
+        ] {
+            assert_ne!(id(&letter(), 0), id(&other, 0));
+        }
+    }
+
+    #[test]
+    fn letter_over_the_limit_comes_without_its_value_and_says_so() {
+        let whole = Frame::read(&message(&partition(), &letter(), 0, usize::MAX)).bytes_max();
+        let omitted = |limit| {
+            let row = message(&partition(), &letter(), 0, limit);
+            let (name, what) = headers(&row).pop().expect("there are headers");
+            let frame = Frame::read(&row);
+            (frame.key.is_some(), frame.walk(|_| {}).is_some(), (name == "wasmill-omitted").then_some(what))
+        };
+        assert_eq!(omitted(whole), (true, true, None));
+        assert_eq!(omitted(whole - 1), (true, false, Some("value".to_owned())));
+        assert_eq!(omitted(10), (false, false, Some("key, value and headers".to_owned())));
+    }
+}
