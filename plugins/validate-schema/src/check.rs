@@ -1,0 +1,337 @@
+//! A value against a compiled schema, up to the first thing that is wrong.
+//!
+//! Nothing is allocated unless a schema asks what the others left over. What is wrong is two numbers, since most of it happens
+//! inside `anyOf` and its kin, where nobody wants to read it; `reason` makes a sentence of the one that counts.
+
+use crate::equal::{equal, repeated};
+use crate::schema::{Bound, Count, Keyword, Properties, SchemaId, Schemas};
+use crate::seen::Seen;
+use crate::tape::{Json, Kind};
+
+/// Schemas inside of each other that are asked about one event. The stack of a plugin has room for them.
+pub(crate) const DEPTH_MAX: u32 = 600;
+/// Schemas that are asked about one event, each counted for every value.
+pub(crate) const STEPS_MAX: u32 = 100_000;
+
+/// What is wrong, and with which value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) node: u32,
+    pub(crate) cause: Cause,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The number of the keyword that the value does not fit.
+    Keyword(u32),
+    /// Over [`DEPTH_MAX`].
+    TooDeep,
+    /// Over [`STEPS_MAX`].
+    TooCostly,
+}
+
+impl Failure {
+    /// Whether there is no answer, and so nothing for `anyOf` and its kin to go on with.
+    fn is_final(self) -> bool {
+        !matches!(self.cause, Cause::Keyword(_))
+    }
+}
+
+type Checked = Result<(), Failure>;
+
+/// Holds an event against the first of the schemas.
+pub(crate) fn check(schemas: &Schemas, json: Json<'_>) -> Checked {
+    let mut check = Check { schemas, json, scope: Vec::new(), depth: 0, steps: 0 };
+    check.schema(SchemaId(0), 0, None)
+}
+
+struct Check<'s, 'j> {
+    schemas: &'s Schemas,
+    json: Json<'j>,
+    /// The resources on the way, the outermost first; only for dynamic references.
+    scope: Vec<u32>,
+    depth: u32,
+    steps: u32,
+}
+
+impl Check<'_, '_> {
+    fn schema(&mut self, id: SchemaId, node: u32, seen: Option<&mut Seen>) -> Checked {
+        let schema = self.schemas.schemas[id.0 as usize];
+        if schema.first == schema.end {
+            return Ok(());
+        }
+        self.steps += 1;
+        self.depth += 1;
+        if self.depth > DEPTH_MAX || self.steps > STEPS_MAX {
+            let cause = if self.depth > DEPTH_MAX { Cause::TooDeep } else { Cause::TooCostly };
+            return Err(Failure { node, cause });
+        }
+        if self.schemas.is_dynamic {
+            self.scope.push(schema.resource);
+        }
+        let checked = if schema.is_about_the_rest {
+            let mut own = Seen::default();
+            let checked = self.keywords(schema.first, schema.end, node, Some(&mut own));
+            if let Some(seen) = seen {
+                seen.merge(&own);
+            }
+            checked
+        } else {
+            self.keywords(schema.first, schema.end, node, seen)
+        };
+        self.scope.pop();
+        self.depth -= 1;
+        checked
+    }
+
+    fn keywords(&mut self, first: u32, end: u32, node: u32, mut seen: Option<&mut Seen>) -> Checked {
+        let schemas = self.schemas;
+        for number in first..end {
+            let keyword = &schemas.keywords[number as usize];
+            if !self.keyword(keyword, node, seen.as_deref_mut())? {
+                return Err(Failure { node, cause: Cause::Keyword(number) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a value fits a keyword; what is wrong with a part of the value, or with a schema that the keyword names, is an error
+    /// of its own.
+    #[inline]
+    fn keyword(&mut self, keyword: &Keyword, node: u32, seen: Option<&mut Seen>) -> Result<bool, Failure> {
+        let json = self.json;
+        let of_kind = |kind| json.kind(node) == kind;
+        Ok(match keyword {
+            Keyword::Never => false,
+            Keyword::Type(types) => types.allow(json, node),
+            Keyword::Const(value) => equal((json, node), (value.json(), 0)),
+            Keyword::Enum { texts, others, .. } => match json.kind(node) {
+                Kind::Text => texts.contains(json.text(node)),
+                _ => others.iter().any(|value| equal((json, node), (value.json(), 0))),
+            },
+            Keyword::Bound { bound, limit } => {
+                !of_kind(Kind::Number) || {
+                    let order = limit.of(json.text(node));
+                    match bound {
+                        Bound::Minimum => order.is_ge(),
+                        Bound::ExclusiveMinimum => order.is_gt(),
+                        Bound::Maximum => order.is_le(),
+                        Bound::ExclusiveMaximum => order.is_lt(),
+                    }
+                }
+            }
+            Keyword::MultipleOf(divisor) => !of_kind(Kind::Number) || divisor.divides(json.text(node)),
+            Keyword::Length(count) => !of_kind(Kind::Text) || has_length(json.text(node), *count),
+            Keyword::Pattern(pattern) => !of_kind(Kind::Text) || pattern.is_match(json.text(node)),
+            Keyword::Format(format) => !of_kind(Kind::Text) || format.fits(json.text(node)),
+            Keyword::Elements(count) => !of_kind(Kind::Array) || count.allows(json.count(node).into()),
+            Keyword::UniqueItems => !of_kind(Kind::Array) || repeated(json, node).is_none(),
+            Keyword::Members(count) => !of_kind(Kind::Object) || count.allows(json.count(node).into()),
+            Keyword::DependentRequired(rules) => missing_dependent(json, node, rules).is_none(),
+            Keyword::Properties(properties) => {
+                return if of_kind(Kind::Object) { self.properties(properties, node, seen) } else { Ok(true) };
+            }
+            Keyword::Ref(schema) => return self.schema(*schema, node, seen).map(|()| true),
+            Keyword::Items { prefix, rest } if of_kind(Kind::Array) => {
+                return self.items(prefix, *rest, node, seen).map(|()| true);
+            }
+            Keyword::Items { .. } => true,
+            _ => return self.rarer(keyword, node, seen),
+        })
+    }
+
+    /// Kept apart from what every schema has, whose stack is smaller for it.
+    #[inline(never)]
+    fn rarer(&mut self, keyword: &Keyword, node: u32, mut seen: Option<&mut Seen>) -> Result<bool, Failure> {
+        let kind = self.json.kind(node);
+        match keyword {
+            Keyword::PropertyNames(schema) if kind == Kind::Object => {
+                for key in self.json.members(node) {
+                    self.schema(*schema, key, None)?;
+                }
+            }
+            Keyword::Contains { schema, count } if kind == Kind::Array => return self.contains(*schema, *count, node, seen),
+            Keyword::DynamicRef { anchor, otherwise } => self.schema(self.target(*anchor, *otherwise), node, seen)?,
+            Keyword::AllOf(schemas) => {
+                for schema in schemas {
+                    self.schema(*schema, node, seen.as_deref_mut())?;
+                }
+            }
+            Keyword::AnyOf(schemas) => return self.any_of(schemas, node, seen),
+            Keyword::OneOf(schemas) => return Ok(self.matching(schemas, 2, node, seen)? == 1),
+            Keyword::Not(schema) => return Ok(!self.holds(*schema, node, None)?),
+            Keyword::If { condition, then, otherwise } => {
+                let branch = if self.holds(*condition, node, seen.as_deref_mut())? { then } else { otherwise };
+                if let Some(schema) = branch {
+                    self.schema(*schema, node, seen)?;
+                }
+            }
+            Keyword::DependentSchemas(rules) => {
+                for (name, schema) in rules {
+                    if self.json.get(node, name).is_some() {
+                        self.schema(*schema, node, seen.as_deref_mut())?;
+                    }
+                }
+            }
+            Keyword::UnevaluatedItems(schema) if kind == Kind::Array => self.rest_of_array(*schema, node, seen)?,
+            Keyword::UnevaluatedProperties(schema) if kind == Kind::Object => self.rest_of_object(*schema, node, seen)?,
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// Whether a value fits a schema. What the schema looked at counts only if it does.
+    fn holds(&mut self, schema: SchemaId, node: u32, seen: Option<&mut Seen>) -> Result<bool, Failure> {
+        let mut own = Seen::default();
+        match self.schema(schema, node, seen.is_some().then_some(&mut own)) {
+            Ok(()) => {
+                if let Some(seen) = seen {
+                    seen.merge(&own);
+                }
+                Ok(true)
+            }
+            Err(failure) if failure.is_final() => Err(failure),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// How many of the schemas a value fits, counted up to `enough`; all of them where it matters what they look at.
+    fn matching(
+        &mut self,
+        schemas: &[SchemaId],
+        enough: usize,
+        node: u32,
+        mut seen: Option<&mut Seen>,
+    ) -> Result<usize, Failure> {
+        let mut matching = 0;
+        for schema in schemas {
+            matching += usize::from(self.holds(*schema, node, seen.as_deref_mut())?);
+            if matching >= enough && seen.is_none() {
+                break;
+            }
+        }
+        Ok(matching)
+    }
+
+    fn any_of(&mut self, schemas: &[SchemaId], node: u32, seen: Option<&mut Seen>) -> Result<bool, Failure> {
+        Ok(self.matching(schemas, 1, node, seen)? > 0)
+    }
+
+    fn properties(&mut self, rules: &Properties, object: u32, mut seen: Option<&mut Seen>) -> Result<bool, Failure> {
+        let json = self.json;
+        let mut required = 0;
+        for (place, key) in json.members(object).enumerate() {
+            let name = json.text(key);
+            let mut is_known = false;
+            if let Some(property) = rules.named.get(name) {
+                required += usize::from(property.is_required);
+                if let Some(schema) = property.schema {
+                    is_known = true;
+                    self.schema(schema, key + 1, None)?;
+                }
+            }
+            for (pattern, schema) in &rules.patterns {
+                if pattern.is_match(name) {
+                    is_known = true;
+                    self.schema(*schema, key + 1, None)?;
+                }
+            }
+            if !is_known && let Some(schema) = rules.additional {
+                is_known = true;
+                self.schema(schema, key + 1, None)?;
+            }
+            if is_known && let Some(seen) = seen.as_deref_mut() {
+                seen.add(place);
+            }
+        }
+        Ok(required == rules.required.len())
+    }
+
+    fn items(
+        &mut self,
+        prefix: &[SchemaId],
+        rest: Option<SchemaId>,
+        array: u32,
+        mut seen: Option<&mut Seen>,
+    ) -> Checked {
+        for (place, element) in self.json.elements(array).enumerate() {
+            let Some(schema) = prefix.get(place).copied().or(rest) else { break };
+            self.schema(schema, element, None)?;
+            if let Some(seen) = seen.as_deref_mut() {
+                seen.add(place);
+            }
+        }
+        Ok(())
+    }
+
+    fn contains(
+        &mut self,
+        schema: SchemaId,
+        count: Count,
+        array: u32,
+        mut seen: Option<&mut Seen>,
+    ) -> Result<bool, Failure> {
+        let mut found = 0;
+        for (place, element) in self.json.elements(array).enumerate() {
+            if self.holds(schema, element, None)? {
+                found += 1;
+                match seen.as_deref_mut() {
+                    Some(seen) => _ = seen.add(place),
+                    None if found >= count.min && count.max == u64::MAX => break,
+                    None => {}
+                }
+            }
+        }
+        Ok(count.allows(found))
+    }
+
+    /// The schema of a dynamic reference: that of the outermost resource on the way which has the anchor.
+    fn target(&self, anchor: u32, otherwise: SchemaId) -> SchemaId {
+        let of = |resource: &u32| {
+            let anchors = &self.schemas.dynamic_anchors[*resource as usize];
+            anchors.iter().find(|(number, _)| *number == anchor).map(|(_, schema)| *schema)
+        };
+        self.scope.iter().find_map(of).unwrap_or(otherwise)
+    }
+
+    fn rest_of_array(&mut self, schema: SchemaId, array: u32, seen: Option<&mut Seen>) -> Checked {
+        let Some(seen) = seen else { return Ok(()) };
+        for (place, element) in self.json.elements(array).enumerate() {
+            if seen.add(place) {
+                self.schema(schema, element, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rest_of_object(&mut self, schema: SchemaId, object: u32, seen: Option<&mut Seen>) -> Checked {
+        let Some(seen) = seen else { return Ok(()) };
+        for (place, key) in self.json.members(object).enumerate() {
+            if seen.add(place) {
+                self.schema(schema, key + 1, None)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text has so many characters. They are only counted where its bytes do not tell.
+#[inline]
+fn has_length(text: &str, count: Count) -> bool {
+    let bytes = text.len() as u64;
+    if bytes < count.min || bytes.div_ceil(4) > count.max {
+        return false;
+    }
+    (bytes <= count.max && bytes.div_ceil(4) >= count.min) || count.allows(text.chars().count() as u64)
+}
+
+/// The first pair of `dependentRequired` of which an object has the first name and lacks the second.
+pub(crate) fn missing_dependent<'r>(
+    json: Json<'_>,
+    object: u32,
+    rules: &'r [(String, Vec<String>)],
+) -> Option<(&'r str, &'r str)> {
+    let present = rules.iter().filter(|(name, _)| json.get(object, name).is_some());
+    let mut pairs = present.flat_map(|(name, needed)| needed.iter().map(move |needed| (name.as_str(), needed.as_str())));
+    pairs.find(|(_, needed)| json.get(object, needed).is_none())
+}
