@@ -3,8 +3,10 @@
 //! Nothing is allocated unless a schema asks what the others left over. What is wrong is two numbers, since most of it happens
 //! inside `anyOf` and its kin, where nobody wants to read it; `reason` makes a sentence of the one that counts.
 
+use std::num::NonZeroU64;
+
 use crate::equal::{equal, repeated};
-use crate::schema::{Bound, Count, Keyword, Properties, SchemaId, Schemas};
+use crate::schema::{Count, Keyword, Properties, Schema, SchemaId, Schemas};
 use crate::seen::Seen;
 use crate::tape::{Json, Kind};
 
@@ -13,12 +15,9 @@ pub(crate) const DEPTH_MAX: u32 = 600;
 /// Schemas that are asked about one event, each counted for every value.
 pub(crate) const STEPS_MAX: u32 = 100_000;
 
-/// What is wrong, and with which value.
+/// What is wrong, and with which value, in one word: there is one of them in every answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) node: u32,
-    pub(crate) cause: Cause,
-}
+pub(crate) struct Failure(NonZeroU64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -31,9 +30,32 @@ pub(crate) enum Cause {
 }
 
 impl Failure {
+    #[inline]
+    fn new(node: u32, cause: Cause) -> Self {
+        let number = match cause {
+            Cause::TooDeep => 1,
+            Cause::TooCostly => 2,
+            Cause::Keyword(number) => u64::from(number) + 3,
+        };
+        Failure(NonZeroU64::MIN.saturating_add(number - 1 << 32 | u64::from(node)))
+    }
+
+    /// The node of the value.
+    pub(crate) fn node(self) -> u32 {
+        (self.0.get() - 1) as u32
+    }
+
+    pub(crate) fn cause(self) -> Cause {
+        match (self.0.get() - 1) >> 32 {
+            0 => Cause::TooDeep,
+            1 => Cause::TooCostly,
+            number => Cause::Keyword(number as u32 - 2),
+        }
+    }
+
     /// Whether there is no answer, and so nothing for `anyOf` and its kin to go on with.
     fn is_final(self) -> bool {
-        !matches!(self.cause, Cause::Keyword(_))
+        !matches!(self.cause(), Cause::Keyword(_))
     }
 }
 
@@ -55,41 +77,61 @@ struct Check<'s, 'j> {
 }
 
 impl Check<'_, '_> {
+    /// Most schemas of most events ask for a type and little more, so that this is where the time goes.
+    #[inline]
     fn schema(&mut self, id: SchemaId, node: u32, seen: Option<&mut Seen>) -> Checked {
-        let schema = self.schemas.schemas[id.0 as usize];
-        if schema.first == schema.end {
-            return Ok(());
+        let schema = &self.schemas.schemas[id.0 as usize];
+        if !schema.types.allow(self.json, node) {
+            return Err(Failure::new(node, Cause::Keyword(schema.first - 1)));
         }
+        if schema.first == schema.end { self.step(node) } else { self.whole(schema, node, seen) }
+    }
+
+    #[inline]
+    fn step(&mut self, node: u32) -> Checked {
         self.steps += 1;
+        if self.steps > STEPS_MAX { Err(Failure::new(node, Cause::TooCostly)) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn whole(&mut self, schema: &Schema, node: u32, seen: Option<&mut Seen>) -> Checked {
+        self.step(node)?;
+        if self.depth == DEPTH_MAX {
+            return Err(Failure::new(node, Cause::TooDeep));
+        }
         self.depth += 1;
-        if self.depth > DEPTH_MAX || self.steps > STEPS_MAX {
-            let cause = if self.depth > DEPTH_MAX { Cause::TooDeep } else { Cause::TooCostly };
-            return Err(Failure { node, cause });
-        }
-        if self.schemas.is_dynamic {
-            self.scope.push(schema.resource);
-        }
+        let checked = if self.schemas.is_dynamic || schema.is_about_the_rest {
+            self.within(schema, node, seen)
+        } else {
+            self.keywords(schema, node, seen)
+        };
+        self.depth -= 1;
+        checked
+    }
+
+    /// Of a schema that has to know where it is, or what its keywords have looked at.
+    fn within(&mut self, schema: &Schema, node: u32, seen: Option<&mut Seen>) -> Checked {
+        self.scope.push(schema.resource);
         let checked = if schema.is_about_the_rest {
             let mut own = Seen::default();
-            let checked = self.keywords(schema.first, schema.end, node, Some(&mut own));
+            let checked = self.keywords(schema, node, Some(&mut own));
             if let Some(seen) = seen {
                 seen.merge(&own);
             }
             checked
         } else {
-            self.keywords(schema.first, schema.end, node, seen)
+            self.keywords(schema, node, seen)
         };
         self.scope.pop();
-        self.depth -= 1;
         checked
     }
 
-    fn keywords(&mut self, first: u32, end: u32, node: u32, mut seen: Option<&mut Seen>) -> Checked {
-        let schemas = self.schemas;
-        for number in first..end {
-            let keyword = &schemas.keywords[number as usize];
+    #[inline]
+    fn keywords(&mut self, schema: &Schema, node: u32, mut seen: Option<&mut Seen>) -> Checked {
+        let keywords = &self.schemas.keywords[schema.first as usize..schema.end as usize];
+        for (number, keyword) in (schema.first..).zip(keywords) {
             if !self.keyword(keyword, node, seen.as_deref_mut())? {
-                return Err(Failure { node, cause: Cause::Keyword(number) });
+                return Err(Failure::new(node, Cause::Keyword(number)));
             }
         }
         Ok(())
@@ -100,42 +142,26 @@ impl Check<'_, '_> {
     #[inline]
     fn keyword(&mut self, keyword: &Keyword, node: u32, seen: Option<&mut Seen>) -> Result<bool, Failure> {
         let json = self.json;
-        let of_kind = |kind| json.kind(node) == kind;
+        let kind = json.kind(node);
         Ok(match keyword {
-            Keyword::Never => false,
-            Keyword::Type(types) => types.allow(json, node),
-            Keyword::Const(value) => equal((json, node), (value.json(), 0)),
-            Keyword::Enum { texts, others, .. } => match json.kind(node) {
+            Keyword::Properties(properties) => {
+                return if kind == Kind::Object { self.properties(properties, node, seen) } else { Ok(true) };
+            }
+            Keyword::Items { prefix, rest } => {
+                return if kind == Kind::Array { self.items(prefix, *rest, node, seen) } else { Ok(true) };
+            }
+            Keyword::Ref(schema) => return self.schema(*schema, node, seen).map(|()| true),
+            Keyword::Enum { texts, others, .. } => match kind {
                 Kind::Text => texts.contains(json.text(node)),
                 _ => others.iter().any(|value| equal((json, node), (value.json(), 0))),
             },
-            Keyword::Bound { bound, limit } => {
-                !of_kind(Kind::Number) || {
-                    let order = limit.of(json.text(node));
-                    match bound {
-                        Bound::Minimum => order.is_ge(),
-                        Bound::ExclusiveMinimum => order.is_gt(),
-                        Bound::Maximum => order.is_le(),
-                        Bound::ExclusiveMaximum => order.is_lt(),
-                    }
-                }
-            }
-            Keyword::MultipleOf(divisor) => !of_kind(Kind::Number) || divisor.divides(json.text(node)),
-            Keyword::Length(count) => !of_kind(Kind::Text) || has_length(json.text(node), *count),
-            Keyword::Pattern(pattern) => !of_kind(Kind::Text) || pattern.is_match(json.text(node)),
-            Keyword::Format(format) => !of_kind(Kind::Text) || format.fits(json.text(node)),
-            Keyword::Elements(count) => !of_kind(Kind::Array) || count.allows(json.count(node).into()),
-            Keyword::UniqueItems => !of_kind(Kind::Array) || repeated(json, node).is_none(),
-            Keyword::Members(count) => !of_kind(Kind::Object) || count.allows(json.count(node).into()),
-            Keyword::DependentRequired(rules) => missing_dependent(json, node, rules).is_none(),
-            Keyword::Properties(properties) => {
-                return if of_kind(Kind::Object) { self.properties(properties, node, seen) } else { Ok(true) };
-            }
-            Keyword::Ref(schema) => return self.schema(*schema, node, seen).map(|()| true),
-            Keyword::Items { prefix, rest } if of_kind(Kind::Array) => {
-                return self.items(prefix, *rest, node, seen).map(|()| true);
-            }
-            Keyword::Items { .. } => true,
+            Keyword::Length(count) => kind != Kind::Text || has_length(json.text(node), *count),
+            Keyword::Pattern(pattern) => kind != Kind::Text || pattern.is_match(json.text(node)),
+            Keyword::Format(format) => kind != Kind::Text || format.fits(json.text(node)),
+            Keyword::Bound { bound, limit } => kind != Kind::Number || bound.allows(limit.of(json.text(node))),
+            Keyword::MultipleOf(divisor) => kind != Kind::Number || divisor.divides(json.text(node)),
+            Keyword::Elements(count) => kind != Kind::Array || count.allows(json.count(node).into()),
+            Keyword::Members(count) => kind != Kind::Object || count.allows(json.count(node).into()),
             _ => return self.rarer(keyword, node, seen),
         })
     }
@@ -145,12 +171,18 @@ impl Check<'_, '_> {
     fn rarer(&mut self, keyword: &Keyword, node: u32, mut seen: Option<&mut Seen>) -> Result<bool, Failure> {
         let kind = self.json.kind(node);
         match keyword {
+            Keyword::Never => return Ok(false),
+            Keyword::Const(value) => return Ok(equal((self.json, node), (value.json(), 0))),
+            Keyword::UniqueItems if kind == Kind::Array => return Ok(repeated(self.json, node).is_none()),
+            Keyword::DependentRequired(rules) => return Ok(missing_dependent(self.json, node, rules).is_none()),
             Keyword::PropertyNames(schema) if kind == Kind::Object => {
                 for key in self.json.members(node) {
                     self.schema(*schema, key, None)?;
                 }
             }
-            Keyword::Contains { schema, count } if kind == Kind::Array => return self.contains(*schema, *count, node, seen),
+            Keyword::Contains { schema, count } if kind == Kind::Array => {
+                return self.contains(*schema, *count, node, seen);
+            }
             Keyword::DynamicRef { anchor, otherwise } => self.schema(self.target(*anchor, *otherwise), node, seen)?,
             Keyword::AllOf(schemas) => {
                 for schema in schemas {
@@ -174,7 +206,9 @@ impl Check<'_, '_> {
                 }
             }
             Keyword::UnevaluatedItems(schema) if kind == Kind::Array => self.rest_of_array(*schema, node, seen)?,
-            Keyword::UnevaluatedProperties(schema) if kind == Kind::Object => self.rest_of_object(*schema, node, seen)?,
+            Keyword::UnevaluatedProperties(schema) if kind == Kind::Object => {
+                self.rest_of_object(*schema, node, seen)?
+            }
             _ => {}
         }
         Ok(true)
@@ -253,7 +287,7 @@ impl Check<'_, '_> {
         rest: Option<SchemaId>,
         array: u32,
         mut seen: Option<&mut Seen>,
-    ) -> Checked {
+    ) -> Result<bool, Failure> {
         for (place, element) in self.json.elements(array).enumerate() {
             let Some(schema) = prefix.get(place).copied().or(rest) else { break };
             self.schema(schema, element, None)?;
@@ -261,7 +295,7 @@ impl Check<'_, '_> {
                 seen.add(place);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn contains(
@@ -332,6 +366,7 @@ pub(crate) fn missing_dependent<'r>(
     rules: &'r [(String, Vec<String>)],
 ) -> Option<(&'r str, &'r str)> {
     let present = rules.iter().filter(|(name, _)| json.get(object, name).is_some());
-    let mut pairs = present.flat_map(|(name, needed)| needed.iter().map(move |needed| (name.as_str(), needed.as_str())));
+    let mut pairs =
+        present.flat_map(|(name, needed)| needed.iter().map(move |needed| (name.as_str(), needed.as_str())));
     pairs.find(|(_, needed)| json.get(object, needed).is_none())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::dialect::Dialect;
 use crate::documents::{Documents, Place};
 use crate::keywords;
-use crate::schema::{Keyword, Schema, SchemaId, Schemas};
+use crate::schema::{Keyword, Schema, SchemaId, Schemas, Types};
 
 /// Schemas of one config.
 const SCHEMAS_MAX: usize = 20_000;
@@ -72,14 +72,17 @@ impl<'d> Compiler<'d> {
         let resource = self.documents.resource_of(place);
         let dialect = self.dialect(resource)?;
         let keywords = keywords::of(self, place, resource, dialect)?;
-        let first = self.done.keywords.len() as u32;
-        let is_rest = |keyword: &Keyword| {
-            matches!(keyword, Keyword::UnevaluatedItems(_) | Keyword::UnevaluatedProperties(_))
+        let types = match keywords.first() {
+            Some(Keyword::Type(types)) => *types,
+            _ => Types::ALL,
         };
+        let first = self.done.keywords.len() as u32 + u32::from(types != Types::ALL);
+        let is_rest =
+            |keyword: &Keyword| matches!(keyword, Keyword::UnevaluatedItems(_) | Keyword::UnevaluatedProperties(_));
         let is_about_the_rest = keywords.iter().any(is_rest);
         self.done.keywords.extend(keywords);
         let end = self.done.keywords.len() as u32;
-        self.done.schemas.push(Schema { first, end, resource: resource as u32, is_about_the_rest });
+        self.done.schemas.push(Schema { types, first, end, resource: resource as u32, is_about_the_rest });
         Ok(())
     }
 
@@ -149,7 +152,9 @@ impl<'d> Compiler<'d> {
                     for next in in_place(schema) {
                         if states[next.0 as usize] == 1 {
                             let name = self.documents.name(self.places[next.0 as usize]);
-                            return Err(format!("{name}: this schema leads back to itself about the same value, without end"));
+                            return Err(format!(
+                                "{name}: this schema leads back to itself about the same value, without end"
+                            ));
                         }
                         way.push((next, false));
                     }

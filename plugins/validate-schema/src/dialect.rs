@@ -41,8 +41,7 @@ impl Dialect {
         let json = documents.json(metaschema.document);
         let vocabularies = json.get(metaschema.node, "$vocabulary").filter(|node| json.kind(*node) == Kind::Object);
         let Some(vocabularies) = vocabularies else { return Ok(standard) };
-        let mut dialect =
-            Dialect { has_applicators: false, has_unevaluated: false, has_validation: false, ..standard };
+        let mut dialect = Dialect { has_applicators: false, has_unevaluated: false, has_validation: false, ..standard };
         for key in json.members(vocabularies) {
             let uri = json.text(key);
             match uri.strip_prefix(VOCABULARY) {

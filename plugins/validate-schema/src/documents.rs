@@ -11,8 +11,17 @@ const NAMELESS: &str = "wasmill:///";
 
 /// Keywords whose value is a schema.
 const ONE: &[&str] = &[
-    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
-    "unevaluatedItems", "unevaluatedProperties",
+    "additionalProperties",
+    "contains",
+    "contentSchema",
+    "else",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
 ];
 /// Keywords whose value is a list of schemas.
 const LIST: &[&str] = &["allOf", "anyOf", "oneOf", "prefixItems"];
@@ -212,7 +221,8 @@ impl<'d> Walk<'d> {
 
     fn resource(&mut self, node: u32, outer: usize, id: &str) -> Result<usize, String> {
         let uri = IriRef::parse(id).ok().and_then(|id| id.resolve_against(&self.found[outer].uri).ok());
-        let uri = uri.ok_or_else(|| format!("{}: the `$id` {id:?} is no URI", crate::pointer::of(self.json, node).0))?;
+        let uri =
+            uri.ok_or_else(|| format!("{}: the `$id` {id:?} is no URI", crate::pointer::of(self.json, node).0))?;
         let uri = without_fragment(&uri);
         if node == 0 {
             self.found[outer].uri = uri;

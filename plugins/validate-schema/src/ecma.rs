@@ -167,7 +167,9 @@ impl Translator<'_> {
             }
             'x' => self.hex(2).and_then(char::from_u32).ok_or("`\\x` needs two hexadecimal digits")?,
             'u' => self.code_point().ok_or("`\\u` needs four hexadecimal digits, or those of a character in braces")?,
-            _ if kind.is_ascii_alphanumeric() => return Err("a backslash stands before a letter or digit that it gives no meaning"),
+            _ if kind.is_ascii_alphanumeric() => {
+                return Err("a backslash stands before a letter or digit that it gives no meaning");
+            }
             _ => kind,
         }))
     }

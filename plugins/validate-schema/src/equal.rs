@@ -38,9 +38,7 @@ fn members_equal(a: At<'_>, b: At<'_>) -> bool {
         });
     }
     let pairs = sorted(a).into_iter().zip(sorted(b));
-    pairs.into_iter().all(|(one, other)| {
-        a.0.text(one) == b.0.text(other) && equal((a.0, one + 1), (b.0, other + 1))
-    })
+    pairs.into_iter().all(|(one, other)| a.0.text(one) == b.0.text(other) && equal((a.0, one + 1), (b.0, other + 1)))
 }
 
 fn sorted((json, object): At<'_>) -> Vec<u32> {

@@ -51,7 +51,13 @@ fn unicode(text: &str, at: usize) -> Option<(char, usize)> {
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("`");
     let mut chars = text.chars();
-    quoted.extend(chars.by_ref().take(SHOWN_CHARS).flat_map(char::escape_debug));
+    for character in chars.by_ref().take(SHOWN_CHARS) {
+        match character {
+            // JSON and patterns are full of them.
+            '"' | '\\' | '\'' => quoted.push(character),
+            _ => quoted.extend(character.escape_debug()),
+        }
+    }
     quoted.push_str(if chars.next().is_some() { "...`" } else { "`" });
     quoted
 }

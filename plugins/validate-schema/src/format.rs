@@ -89,7 +89,8 @@ fn is_uri_template(text: &str) -> bool {
 }
 
 fn is_template_literal(text: &str) -> bool {
-    let is_allowed = |c: char| !c.is_control() && !matches!(c, ' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}');
+    let is_allowed =
+        |c: char| !c.is_control() && !matches!(c, ' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}');
     text.chars().all(is_allowed) && text.split('%').skip(1).all(begins_with_hex)
 }
 
@@ -100,9 +101,7 @@ fn begins_with_hex(text: &str) -> bool {
 /// `name`, `name:3`, `name*`
 fn is_template_variable(text: &str) -> bool {
     let is_length = |length: &str| {
-        (1..=4).contains(&length.len())
-            && !length.starts_with('0')
-            && length.bytes().all(|byte| byte.is_ascii_digit())
+        (1..=4).contains(&length.len()) && !length.starts_with('0') && length.bytes().all(|byte| byte.is_ascii_digit())
     };
     let name = match text.split_once(':') {
         Some((name, length)) if is_length(length) => name,

@@ -36,6 +36,9 @@ pub(crate) fn of(
         }
     }
     let mut builder = Builder { compiler, json, place, resource, keywords: Vec::new() };
+    if dialect.has_validation {
+        builder.types()?;
+    }
     builder.references()?;
     if dialect.has_validation {
         builder.validation()?;
@@ -76,7 +79,6 @@ impl<'d> Builder<'_, 'd> {
     }
 
     fn validation(&mut self) -> Result<(), String> {
-        self.types()?;
         self.values()?;
         for (keyword, bound) in [
             ("minimum", Bound::Minimum),
@@ -111,13 +113,14 @@ impl<'d> Builder<'_, 'd> {
         Ok(())
     }
 
+    /// Always the first keyword.
     fn types(&mut self) -> Result<(), String> {
         let Some(node) = self.json.get(self.place.node, "type") else { return Ok(()) };
         let nodes = match self.json.kind(node) {
             Kind::Array => self.json.elements(node).collect(),
             _ => vec![node],
         };
-        let mut types = Types::default();
+        let mut types = Types::NONE;
         for node in nodes {
             let name = if self.json.kind(node) == Kind::Text { self.json.text(node) } else { "" };
             types.add(name).ok_or_else(|| self.wrong(node, "is the name of no type"))?;
@@ -222,7 +225,8 @@ impl<'d> Builder<'_, 'd> {
         if let Some(node) = self.json.get(self.place.node, "if") {
             let branch = |keyword| self.json.get(self.place.node, keyword);
             let (then, otherwise) = (branch("then"), branch("else"));
-            let [condition, then, otherwise] = [Some(node), then, otherwise].map(|node| node.map(|node| self.schema(node)));
+            let [condition, then, otherwise] =
+                [Some(node), then, otherwise].map(|node| node.map(|node| self.schema(node)));
             self.keywords.extend(condition.map(|condition| Keyword::If { condition, then, otherwise }));
         }
         let dependent = self.map("dependentSchemas")?;

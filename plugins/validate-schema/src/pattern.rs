@@ -5,7 +5,8 @@ use regex_automata::Input;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::nfa::thompson::{Compiler, Config, NFA, WhichCaptures};
-use regex_automata::util::syntax;
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::{start, syntax};
 
 use crate::ecma;
 use crate::escape::quoted;
@@ -15,7 +16,7 @@ const DFA_BYTES_MAX: usize = 256 << 10;
 /// Bytes that making it may take.
 const DETERMINIZE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a pattern's states.
-const NFA_BYTES_MAX: usize = 1 << 20;
+const NFA_BYTES_MAX: usize = 4 << 20;
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct Pattern {
 
 #[derive(Debug)]
 enum Search {
-    Dfa(Box<dense::DFA<Vec<u32>>>),
+    Dfa { dfa: Box<dense::DFA<Vec<u32>>>, start: StateID },
     Nfa(Box<PikeVM>),
 }
 
@@ -43,7 +44,7 @@ impl Pattern {
         }
         let nfa = nfa(&translated.text).map_err(|why| wrong(&why))?;
         let search = match dfa(&nfa) {
-            Some(dfa) => Search::Dfa(Box::new(dfa)),
+            Some((dfa, start)) => Search::Dfa { dfa: Box::new(dfa), start },
             None => Search::Nfa(Box::new(PikeVM::new_from_nfa(nfa).map_err(|why| wrong(&why.to_string()))?)),
         };
         Ok(Pattern { source: source.to_owned(), search })
@@ -55,14 +56,25 @@ impl Pattern {
     }
 
     /// Whether it matches anywhere in the text.
+    #[inline]
     pub(crate) fn is_match(&self, text: &str) -> bool {
-        let input = Input::new(text).earliest(true);
         match &self.search {
-            // It could only fail on bytes at which it is told to stop, and there are none.
-            Search::Dfa(dfa) => matches!(dfa.try_search_fwd(&input), Ok(Some(_))),
-            Search::Nfa(vm) => vm.is_match(&mut vm.create_cache(), input),
+            Search::Dfa { dfa, start } => runs_to_match(dfa, *start, text.as_bytes()),
+            Search::Nfa(vm) => vm.is_match(&mut vm.create_cache(), Input::new(text).earliest(true)),
         }
     }
+}
+
+fn runs_to_match(dfa: &dense::DFA<Vec<u32>>, start: StateID, text: &[u8]) -> bool {
+    let mut state = start;
+    for byte in text {
+        state = dfa.next_state(state, *byte);
+        if dfa.is_special_state(state) {
+            // Matched by the bytes before this one, or never to match.
+            return dfa.is_match_state(state);
+        }
+    }
+    dfa.is_match_state(dfa.next_eoi_state(state))
 }
 
 fn nfa(pattern: &str) -> Result<NFA, String> {
@@ -84,10 +96,13 @@ fn one_line(message: &str) -> String {
     last.trim_start_matches("error: ").to_owned()
 }
 
-fn dfa(nfa: &NFA) -> Option<dense::DFA<Vec<u32>>> {
+/// The automaton, and the state in which it begins; `None` when it is large.
+fn dfa(nfa: &NFA) -> Option<(dense::DFA<Vec<u32>>, StateID)> {
     let config = dense::Config::new()
         .start_kind(StartKind::Unanchored)
         .dfa_size_limit(Some(DFA_BYTES_MAX))
         .determinize_size_limit(Some(DETERMINIZE_BYTES_MAX));
-    dense::Builder::new().configure(config).build_from_nfa(nfa).ok()
+    let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
+    let start = dfa.start_state(&start::Config::new()).ok()?;
+    Some((dfa, start))
 }

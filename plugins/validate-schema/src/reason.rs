@@ -14,8 +14,8 @@ const POINTER_BYTES_MAX: usize = 200;
 /// `/pointer: what is wrong`
 #[cold]
 pub(crate) fn of(schemas: &Schemas, json: Json<'_>, failure: Failure) -> String {
-    let node = failure.node;
-    let what = match failure.cause {
+    let node = failure.node();
+    let what = match failure.cause() {
         Cause::Keyword(number) => {
             format!("{} {}", subject(json, node), predicate(&schemas.keywords[number as usize], json, node))
         }

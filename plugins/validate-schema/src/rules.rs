@@ -80,7 +80,7 @@ impl Rules {
             match check(&self.schemas, json) {
                 Ok(()) => Verdict::pass(),
                 Err(failure) => {
-                    let code = if matches!(failure.cause, Cause::Keyword(_)) { "schema" } else { "too_complex" };
+                    let code = if matches!(failure.cause(), Cause::Keyword(_)) { "schema" } else { "too_complex" };
                     Verdict::reject(code, reason::of(&self.schemas, json, failure))
                 }
             }

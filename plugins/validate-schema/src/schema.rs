@@ -1,5 +1,7 @@
 //! A compiled schema: keywords in the order in which they are asked, with everything looked up that can be.
 
+use std::cmp::Ordering;
+
 use wasmill_sdk::TextMap;
 
 use crate::format::Format;
@@ -25,7 +27,9 @@ pub(crate) struct Schemas {
 /// One schema.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schema {
-    /// Its keywords, a range of [`Schemas::keywords`].
+    /// The types of its values. Where they are not all, the keyword stands before the first.
+    pub(crate) types: Types,
+    /// Its other keywords, a range of [`Schemas::keywords`].
     pub(crate) first: u32,
     pub(crate) end: u32,
     /// The resource that it is in.
@@ -39,10 +43,18 @@ pub(crate) struct Schema {
 pub(crate) enum Keyword {
     /// The schema `false`.
     Never,
+    /// Stands before a schema's first keyword, and is asked with it.
     Type(Types),
     Const(Document),
-    Enum { texts: TextMap<()>, others: Vec<Document>, shown: String },
-    Bound { bound: Bound, limit: Limit },
+    Enum {
+        texts: TextMap<()>,
+        others: Vec<Document>,
+        shown: String,
+    },
+    Bound {
+        bound: Bound,
+        limit: Limit,
+    },
     MultipleOf(Divisor),
     /// Characters of a text.
     Length(Count),
@@ -56,16 +68,29 @@ pub(crate) enum Keyword {
     DependentRequired(Vec<(String, Vec<String>)>),
     Properties(Box<Properties>),
     PropertyNames(SchemaId),
-    Items { prefix: Vec<SchemaId>, rest: Option<SchemaId> },
-    Contains { schema: SchemaId, count: Count },
+    Items {
+        prefix: Vec<SchemaId>,
+        rest: Option<SchemaId>,
+    },
+    Contains {
+        schema: SchemaId,
+        count: Count,
+    },
     Ref(SchemaId),
     /// The anchor's number, and the schema where no resource on the way has that anchor.
-    DynamicRef { anchor: u32, otherwise: SchemaId },
+    DynamicRef {
+        anchor: u32,
+        otherwise: SchemaId,
+    },
     AllOf(Vec<SchemaId>),
     AnyOf(Vec<SchemaId>),
     OneOf(Vec<SchemaId>),
     Not(SchemaId),
-    If { condition: SchemaId, then: Option<SchemaId>, otherwise: Option<SchemaId> },
+    If {
+        condition: SchemaId,
+        then: Option<SchemaId>,
+        otherwise: Option<SchemaId>,
+    },
     DependentSchemas(Vec<(String, SchemaId)>),
     UnevaluatedItems(SchemaId),
     UnevaluatedProperties(SchemaId),
@@ -110,42 +135,55 @@ pub(crate) enum Bound {
     ExclusiveMaximum,
 }
 
-/// Types, a bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+impl Bound {
+    #[inline]
+    pub(crate) fn allows(self, order: Ordering) -> bool {
+        match self {
+            Bound::Minimum => order.is_ge(),
+            Bound::ExclusiveMinimum => order.is_gt(),
+            Bound::Maximum => order.is_le(),
+            Bound::ExclusiveMaximum => order.is_lt(),
+        }
+    }
+}
+
+/// Types: a bit for each kind of value, and one for numbers without fraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Types(u8);
 
+const INTEGER: u8 = 1 << 7;
+
 impl Types {
-    const NAMES: [&'static str; 7] = ["null", "boolean", "object", "array", "string", "number", "integer"];
-    const NUMBER: u8 = 1 << 5;
-    const INTEGER: u8 = 1 << 6;
+    pub(crate) const NONE: Types = Types(0);
+    pub(crate) const ALL: Types = Types(u8::MAX);
+    const NAMES: [(&'static str, u8); 7] = [
+        ("null", 1 << Kind::Null as u8),
+        ("boolean", 1 << Kind::False as u8 | 1 << Kind::True as u8),
+        ("object", 1 << Kind::Object as u8),
+        ("array", 1 << Kind::Array as u8),
+        ("string", 1 << Kind::Text as u8),
+        ("number", 1 << Kind::Number as u8),
+        ("integer", INTEGER),
+    ];
 
     /// Adds a type by its name.
     pub(crate) fn add(&mut self, name: &str) -> Option<()> {
-        self.0 |= 1 << Self::NAMES.iter().position(|known| *known == name)?;
+        self.0 |= Self::NAMES.iter().find(|(known, _)| *known == name)?.1;
         Some(())
     }
 
     /// The names, in a sentence.
     pub(crate) fn names(self) -> String {
-        let named = |(bit, name): (usize, &&'static str)| (self.0 & 1 << bit != 0).then_some(*name);
-        Self::NAMES.iter().enumerate().filter_map(named).collect::<Vec<_>>().join(" or ")
+        let named = Self::NAMES.iter().filter(|(_, bits)| self.0 & bits != 0);
+        named.map(|(name, _)| *name).collect::<Vec<_>>().join(" or ")
     }
 
     /// Whether a value is of one of the types.
     #[inline]
     pub(crate) fn allow(self, json: Json<'_>, node: u32) -> bool {
-        let bit = match json.kind(node) {
-            Kind::Null | Kind::Shadowed => 1,
-            Kind::False | Kind::True => 1 << 1,
-            Kind::Object => 1 << 2,
-            Kind::Array => 1 << 3,
-            Kind::Text => 1 << 4,
-            Kind::Number => {
-                return self.0 & Self::NUMBER != 0
-                    || self.0 & Self::INTEGER != 0 && crate::number::is_integer(json.text(node));
-            }
-        };
-        self.0 & bit != 0
+        let kind = json.kind(node);
+        self.0 >> kind as u8 & 1 != 0
+            || kind == Kind::Number && self.0 & INTEGER != 0 && crate::number::is_integer(json.text(node))
     }
 }
 
