@@ -6,14 +6,16 @@
 use std::num::NonZeroU64;
 
 use crate::equal::{equal, repeated};
+use crate::number::{Decimal, is_small};
+use crate::pattern::Pattern;
 use crate::schema::{Count, Keyword, Properties, Schema, SchemaId, Schemas};
 use crate::seen::Seen;
 use crate::tape::{Json, Kind};
 
 /// Schemas inside of each other that are asked about one event. The stack of a plugin has room for them.
-pub(crate) const DEPTH_MAX: u32 = 600;
-/// Schemas that are asked about one event, each counted for every value.
-pub(crate) const STEPS_MAX: u32 = 100_000;
+pub(crate) const DEPTH_MAX: u32 = 400;
+/// Bytes of a text or number that are looked at one by one for a step.
+pub(crate) const BYTES_PER_STEP: usize = 8;
 
 /// What is wrong, and with which value, in one word: there is one of them in every answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub(crate) enum Cause {
     Keyword(u32),
     /// Over [`DEPTH_MAX`].
     TooDeep,
-    /// Over [`STEPS_MAX`].
+    /// Over the config's `steps_max`.
     TooCostly,
 }
 
@@ -61,9 +63,12 @@ impl Failure {
 
 type Checked = Result<(), Failure>;
 
-/// Holds an event against the first of the schemas.
-pub(crate) fn check(schemas: &Schemas, json: Json<'_>) -> Checked {
-    let mut check = Check { schemas, json, scope: Vec::new(), depth: 0, steps: 0 };
+/// Holds a value against the first of the schemas, in at most so many steps.
+///
+/// A step is a schema or a name that is asked about one value, or what takes as long. All work is counted that an event can
+/// make larger, so that an event which takes too much is rejected here, and not for the fuel that the plugin burned.
+pub(crate) fn check(schemas: &Schemas, json: Json<'_>, steps: u32) -> Checked {
+    let mut check = Check { schemas, json, scope: Vec::new(), depth: 0, steps };
     check.schema(SchemaId(0), 0, None)
 }
 
@@ -73,6 +78,7 @@ struct Check<'s, 'j> {
     /// The resources on the way, the outermost first; only for dynamic references.
     scope: Vec<u32>,
     depth: u32,
+    /// That are left.
     steps: u32,
 }
 
@@ -81,21 +87,43 @@ impl Check<'_, '_> {
     #[inline]
     fn schema(&mut self, id: SchemaId, node: u32, seen: Option<&mut Seen>) -> Checked {
         let schema = &self.schemas.schemas[id.0 as usize];
-        if !schema.types.allow(self.json, node) {
+        let kind = self.json.kind(node);
+        if !schema.types.allow(kind)
+            && !(kind == Kind::Number && schema.types.allow_integers() && self.is_integer(node)?)
+        {
             return Err(Failure::new(node, Cause::Keyword(schema.first - 1)));
         }
-        if schema.first == schema.end { self.step(node) } else { self.whole(schema, node, seen) }
+        if schema.first == schema.end { self.spend(1, node) } else { self.whole(schema, node, seen) }
+    }
+
+    fn is_integer(&mut self, node: u32) -> Result<bool, Failure> {
+        let token = self.json.text(node);
+        if is_small(token) {
+            return Ok(true);
+        }
+        self.spend_weight(node)?;
+        Ok(Decimal::new(token).is_integer())
+    }
+
+    /// As much as looking at every digit of a value takes.
+    fn spend_weight(&mut self, node: u32) -> Checked {
+        self.spend(self.json.weight(node), node)
     }
 
     #[inline]
-    fn step(&mut self, node: u32) -> Checked {
-        self.steps += 1;
-        if self.steps > STEPS_MAX { Err(Failure::new(node, Cause::TooCostly)) } else { Ok(()) }
+    fn spend(&mut self, steps: usize, node: u32) -> Checked {
+        match u32::try_from(steps).ok().and_then(|steps| self.steps.checked_sub(steps)) {
+            Some(left) => {
+                self.steps = left;
+                Ok(())
+            }
+            None => Err(Failure::new(node, Cause::TooCostly)),
+        }
     }
 
     #[inline(never)]
     fn whole(&mut self, schema: &Schema, node: u32, seen: Option<&mut Seen>) -> Checked {
-        self.step(node)?;
+        self.spend(1, node)?;
         if self.depth == DEPTH_MAX {
             return Err(Failure::new(node, Cause::TooDeep));
         }
@@ -153,13 +181,33 @@ impl Check<'_, '_> {
             Keyword::Ref(schema) => return self.schema(*schema, node, seen).map(|()| true),
             Keyword::Enum { texts, others, .. } => match kind {
                 Kind::Text => texts.contains(json.text(node)),
-                _ => others.iter().any(|value| equal((json, node), (value.json(), 0))),
+                _ => {
+                    self.spend_weight(node)?;
+                    others.iter().any(|value| equal((json, node), (value.json(), 0)))
+                }
             },
             Keyword::Length(count) => kind != Kind::Text || has_length(json.text(node), *count),
-            Keyword::Pattern(pattern) => kind != Kind::Text || pattern.is_match(json.text(node)),
-            Keyword::Format(format) => kind != Kind::Text || format.fits(json.text(node)),
-            Keyword::Bound { bound, limit } => kind != Kind::Number || bound.allows(limit.of(json.text(node))),
-            Keyword::MultipleOf(divisor) => kind != Kind::Number || divisor.divides(json.text(node)),
+            Keyword::Pattern(pattern) => kind != Kind::Text || self.matches(pattern, node)?,
+            Keyword::Format(format) => {
+                kind != Kind::Text || {
+                    self.spend(json.text(node).len() / BYTES_PER_STEP, node)?;
+                    format.fits(json.text(node))
+                }
+            }
+            Keyword::Bound { bound, limit } if kind == Kind::Number => {
+                let token = json.text(node);
+                match limit.of_small(token) {
+                    Some(order) => bound.allows(order),
+                    None => {
+                        self.spend_weight(node)?;
+                        bound.allows(limit.of(token))
+                    }
+                }
+            }
+            Keyword::MultipleOf(divisor) if kind == Kind::Number => {
+                self.spend_weight(node)?;
+                divisor.divides(json.text(node))
+            }
             Keyword::Elements(count) => kind != Kind::Array || count.allows(json.count(node).into()),
             Keyword::Members(count) => kind != Kind::Object || count.allows(json.count(node).into()),
             _ => return self.rarer(keyword, node, seen),
@@ -172,9 +220,19 @@ impl Check<'_, '_> {
         let kind = self.json.kind(node);
         match keyword {
             Keyword::Never => return Ok(false),
-            Keyword::Const(value) => return Ok(equal((self.json, node), (value.json(), 0))),
-            Keyword::UniqueItems if kind == Kind::Array => return Ok(repeated(self.json, node).is_none()),
-            Keyword::DependentRequired(rules) => return Ok(missing_dependent(self.json, node, rules).is_none()),
+            Keyword::Const(value) => {
+                self.spend_weight(node)?;
+                return Ok(equal((self.json, node), (value.json(), 0)));
+            }
+            Keyword::UniqueItems if kind == Kind::Array => {
+                self.spend_weight(node)?;
+                return Ok(repeated(self.json, node).is_none());
+            }
+            Keyword::DependentRequired(rules) if kind == Kind::Object => {
+                let names: usize = rules.iter().map(|(_, needed)| 1 + needed.len()).sum();
+                self.spend_searches(names, node)?;
+                return Ok(missing_dependent(self.json, node, rules).is_none());
+            }
             Keyword::PropertyNames(schema) if kind == Kind::Object => {
                 for key in self.json.members(node) {
                     self.schema(*schema, key, None)?;
@@ -198,7 +256,8 @@ impl Check<'_, '_> {
                     self.schema(*schema, node, seen)?;
                 }
             }
-            Keyword::DependentSchemas(rules) => {
+            Keyword::DependentSchemas(rules) if kind == Kind::Object => {
+                self.spend_searches(rules.len(), node)?;
                 for (name, schema) in rules {
                     if self.json.get(node, name).is_some() {
                         self.schema(*schema, node, seen.as_deref_mut())?;
@@ -214,7 +273,21 @@ impl Check<'_, '_> {
         Ok(true)
     }
 
+    #[inline(never)]
+    fn matches(&mut self, pattern: &Pattern, node: u32) -> Result<bool, Failure> {
+        let text = self.json.text(node);
+        let bytes_per_step = if pattern.is_slow() { 1 } else { BYTES_PER_STEP };
+        self.spend(1 + text.len() / bytes_per_step, node)?;
+        Ok(pattern.is_match(text))
+    }
+
+    /// So many names are looked for among an object's members, one by one.
+    fn spend_searches(&mut self, names: usize, object: u32) -> Checked {
+        self.spend(1 + names * self.json.count(object) as usize / 4, object)
+    }
+
     /// Whether a value fits a schema. What the schema looked at counts only if it does.
+    #[inline(never)]
     fn holds(&mut self, schema: SchemaId, node: u32, seen: Option<&mut Seen>) -> Result<bool, Failure> {
         let mut own = Seen::default();
         match self.schema(schema, node, seen.is_some().then_some(&mut own)) {
@@ -230,6 +303,7 @@ impl Check<'_, '_> {
     }
 
     /// How many of the schemas a value fits, counted up to `enough`; all of them where it matters what they look at.
+    #[inline(never)]
     fn matching(
         &mut self,
         schemas: &[SchemaId],
@@ -251,8 +325,10 @@ impl Check<'_, '_> {
         Ok(self.matching(schemas, 1, node, seen)? > 0)
     }
 
+    #[inline(never)]
     fn properties(&mut self, rules: &Properties, object: u32, mut seen: Option<&mut Seen>) -> Result<bool, Failure> {
         let json = self.json;
+        self.spend(json.count(object) as usize, object)?;
         let mut required = 0;
         for (place, key) in json.members(object).enumerate() {
             let name = json.text(key);
@@ -265,7 +341,7 @@ impl Check<'_, '_> {
                 }
             }
             for (pattern, schema) in &rules.patterns {
-                if pattern.is_match(name) {
+                if self.matches(pattern, key)? {
                     is_known = true;
                     self.schema(*schema, key + 1, None)?;
                 }
@@ -281,6 +357,7 @@ impl Check<'_, '_> {
         Ok(required == rules.required.len())
     }
 
+    #[inline(never)]
     fn items(
         &mut self,
         prefix: &[SchemaId],
@@ -298,6 +375,7 @@ impl Check<'_, '_> {
         Ok(true)
     }
 
+    #[inline(never)]
     fn contains(
         &mut self,
         schema: SchemaId,
@@ -328,8 +406,10 @@ impl Check<'_, '_> {
         self.scope.iter().find_map(of).unwrap_or(otherwise)
     }
 
+    #[inline(never)]
     fn rest_of_array(&mut self, schema: SchemaId, array: u32, seen: Option<&mut Seen>) -> Checked {
         let Some(seen) = seen else { return Ok(()) };
+        self.spend(self.json.count(array) as usize, array)?;
         for (place, element) in self.json.elements(array).enumerate() {
             if seen.add(place) {
                 self.schema(schema, element, None)?;
@@ -338,8 +418,10 @@ impl Check<'_, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn rest_of_object(&mut self, schema: SchemaId, object: u32, seen: Option<&mut Seen>) -> Checked {
         let Some(seen) = seen else { return Ok(()) };
+        self.spend(self.json.count(object) as usize, object)?;
         for (place, key) in self.json.members(object).enumerate() {
             if seen.add(place) {
                 self.schema(schema, key + 1, None)?;

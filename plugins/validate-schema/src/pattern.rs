@@ -55,6 +55,11 @@ impl Pattern {
         &self.source
     }
 
+    /// Whether it runs without an automaton.
+    pub(crate) fn is_slow(&self) -> bool {
+        matches!(self.search, Search::Nfa(_))
+    }
+
     /// Whether it matches anywhere in the text.
     #[inline]
     pub(crate) fn is_match(&self, text: &str) -> bool {
@@ -100,6 +105,7 @@ fn one_line(message: &str) -> String {
 fn dfa(nfa: &NFA) -> Option<(dense::DFA<Vec<u32>>, StateID)> {
     let config = dense::Config::new()
         .start_kind(StartKind::Unanchored)
+        .accelerate(false) // so that the only special states are ends
         .dfa_size_limit(Some(DFA_BYTES_MAX))
         .determinize_size_limit(Some(DETERMINIZE_BYTES_MAX));
     let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;

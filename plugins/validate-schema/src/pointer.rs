@@ -2,12 +2,15 @@
 
 use crate::tape::{Json, Kind};
 
+/// Characters of a key that a pointer shows.
+const KEY_CHARS_MAX: usize = 100;
+
 /// The pointer to a value, and whether the node is the key of that value instead. Empty for the whole text.
 pub(crate) fn of(json: Json<'_>, wanted: u32) -> (String, bool) {
     let mut pointer = String::new();
     let mut node = 0;
     while node != wanted {
-        let (step, is_key) = match json.kind(node) {
+        let (step, is_key): (String, bool) = match json.kind(node) {
             Kind::Array => {
                 let is_around = |element: &(usize, u32)| wanted < json.end(element.1);
                 let Some((place, element)) = json.elements(node).enumerate().find(is_around) else { break };
@@ -17,17 +20,27 @@ pub(crate) fn of(json: Json<'_>, wanted: u32) -> (String, bool) {
             Kind::Object => {
                 let Some(key) = json.members(node).find(|key| wanted < json.end(key + 1)) else { break };
                 node = key + 1;
-                (json.text(key).replace('~', "~0").replace('/', "~1"), wanted == key)
+                (json.text(key).chars().take(KEY_CHARS_MAX).flat_map(escaped).collect(), wanted == key)
             }
             _ => break,
         };
         pointer.push('/');
-        pointer.extend(step.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }));
+        pointer.push_str(&step);
         if is_key {
             return (pointer, true);
         }
     }
     (pointer, false)
+}
+
+/// A character of a key as pointers have it, and no control character.
+fn escaped(character: char) -> Vec<char> {
+    match character {
+        '~' => vec!['~', '0'],
+        '/' => vec!['~', '1'],
+        _ if character.is_control() => character.escape_unicode().collect(),
+        _ => vec![character],
+    }
 }
 
 /// Where a pointer leads from a value.

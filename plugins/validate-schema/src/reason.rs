@@ -1,6 +1,6 @@
 //! What is wrong with an event, as a sentence that begins with the place. Made of an event that is rejected, and of no other.
 
-use crate::check::{Cause, DEPTH_MAX, Failure, STEPS_MAX, missing_dependent};
+use crate::check::{Cause, DEPTH_MAX, Failure, missing_dependent};
 use crate::equal::repeated;
 use crate::escape::quoted;
 use crate::pointer;
@@ -20,7 +20,7 @@ pub(crate) fn of(schemas: &Schemas, json: Json<'_>, failure: Failure) -> String 
             format!("{} {}", subject(json, node), predicate(&schemas.keywords[number as usize], json, node))
         }
         Cause::TooDeep => format!("the schemas that are asked here are more than {DEPTH_MAX} inside of each other"),
-        Cause::TooCostly => format!("the answer takes more than {STEPS_MAX} steps"),
+        Cause::TooCostly => "the answer takes more steps than `steps_max` allows".to_owned(),
     };
     let (pointer, is_key) = pointer::of(json, node);
     let is_about_key = if is_key { "the name " } else { "" };

@@ -12,7 +12,7 @@ use crate::documents::Documents;
 use crate::metaschema;
 use crate::reason;
 use crate::schema::Schemas;
-use crate::tape::Tape;
+use crate::tape::{Tape, Unread};
 
 /// Values of an event for which there is room from the beginning.
 const EVENT_VALUES: usize = 1_024;
@@ -26,6 +26,8 @@ thread_local! {
 pub struct Rules {
     schemas: Schemas,
     field: Option<String>,
+    values_max: usize,
+    steps_max: u32,
 }
 
 impl Prepare for Rules {
@@ -44,13 +46,13 @@ impl Prepare for Rules {
         let metaschema = compile(&documents, metaschema, false)?;
         for place in given {
             let json = documents.json(place.document);
-            check(&metaschema, json).map_err(|failure| {
+            check(&metaschema, json, u32::MAX).map_err(|failure| {
                 format!("{} is no schema of 2020-12: {}", documents.name(place), reason::of(&metaschema, json, failure))
             })?;
         }
         let schemas = compile(&documents, first, config.formats == Formats::Assert)?;
         TAPE.with_borrow_mut(|tape| tape.reserve(EVENT_VALUES));
-        Ok(Rules { schemas, field: config.field })
+        Ok(Rules { schemas, field: config.field, values_max: config.values_max, steps_max: config.steps_max })
     }
 
     fn reads(&self) -> Vec<Field> {
@@ -75,9 +77,11 @@ impl Rules {
 
     fn judge_text(&self, text: &str) -> Verdict {
         TAPE.with_borrow_mut(|tape| {
-            // The host has read the event before, so that this does not happen.
-            let Some(json) = tape.read(text) else { return Verdict::reject("not_json", "the event is no JSON") };
-            match check(&self.schemas, json) {
+            let json = match tape.read(text, self.values_max) {
+                Ok(json) => json,
+                Err(unread) => return rejected_unread(unread, self.values_max),
+            };
+            match check(&self.schemas, json, self.steps_max) {
                 Ok(()) => Verdict::pass(),
                 Err(failure) => {
                     let code = if matches!(failure.cause(), Cause::Keyword(_)) { "schema" } else { "too_complex" };
@@ -85,5 +89,16 @@ impl Rules {
                 }
             }
         })
+    }
+}
+
+#[cold]
+fn rejected_unread(unread: Unread, values_max: usize) -> Verdict {
+    match unread {
+        Unread::TooMany => {
+            Verdict::reject("too_complex", format!("(root): there are more than {values_max} values, keys counted too"))
+        }
+        // The host has read the event before, so that this does not happen.
+        Unread::NotJson => Verdict::reject("not_json", "the event is no JSON"),
     }
 }

@@ -7,7 +7,7 @@ use wasmill_sdk::TextMap;
 use crate::format::Format;
 use crate::number::{Divisor, Limit};
 use crate::pattern::Pattern;
-use crate::tape::{Document, Json, Kind};
+use crate::tape::{Document, Kind};
 
 /// The number of a schema in [`Schemas`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,12 +178,15 @@ impl Types {
         named.map(|(name, _)| *name).collect::<Vec<_>>().join(" or ")
     }
 
-    /// Whether a value is of one of the types.
+    /// Whether every value of a kind is of one of the types.
     #[inline]
-    pub(crate) fn allow(self, json: Json<'_>, node: u32) -> bool {
-        let kind = json.kind(node);
+    pub(crate) fn allow(self, kind: Kind) -> bool {
         self.0 >> kind as u8 & 1 != 0
-            || kind == Kind::Number && self.0 & INTEGER != 0 && crate::number::is_integer(json.text(node))
+    }
+
+    /// Whether integers are.
+    pub(crate) fn allow_integers(self) -> bool {
+        self.0 & INTEGER != 0
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod reader;
 
+use crate::check::BYTES_PER_STEP;
 use reader::Open;
 
 /// What a value is.
@@ -58,19 +59,29 @@ impl Tape {
         self.around.reserve(128);
     }
 
-    /// Reads a text.
-    pub(crate) fn read<'t>(&'t mut self, text: &'t str) -> Option<Json<'t>> {
+    /// Reads a text of at most so many values, keys counted too.
+    pub(crate) fn read<'t>(&'t mut self, text: &'t str, values_max: usize) -> Result<Json<'t>, Unread> {
         self.nodes.clear();
         self.unescaped.clear();
         self.around.clear();
-        reader::read(self, text)?;
-        Some(self.json(text))
+        match reader::read(self, text, values_max) {
+            _ if self.nodes.len() > values_max => Err(Unread::TooMany),
+            Some(()) => Ok(self.json(text)),
+            None => Err(Unread::NotJson),
+        }
     }
 
     /// The values of the text that was read.
     pub(crate) fn json<'t>(&'t self, text: &'t str) -> Json<'t> {
         Json { text, nodes: &self.nodes, unescaped: &self.unescaped }
     }
+}
+
+/// Why a text could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    TooMany,
+    NotJson,
 }
 
 /// A JSON text that is kept.
@@ -84,7 +95,7 @@ impl Document {
     /// Keeps a JSON text.
     pub(crate) fn new(text: String) -> Option<Self> {
         let mut tape = Tape::new();
-        tape.read(&text)?;
+        tape.read(&text, usize::MAX).ok()?;
         Some(Document { text, tape })
     }
 
@@ -120,6 +131,13 @@ impl<'t> Json<'t> {
         let Node { is_unescaped, from, to, .. } = self.nodes[node as usize];
         let all = if is_unescaped { self.unescaped } else { self.text };
         &all[from as usize..to as usize]
+    }
+
+    /// Steps that it takes to look at every value in a value, and at every digit of its numbers.
+    pub(crate) fn weight(self, node: u32) -> usize {
+        let nodes = &self.nodes[node as usize..self.end(node) as usize];
+        let digits = |node: &Node| if node.kind == Kind::Number { (node.to - node.from) as usize } else { 0 };
+        nodes.iter().map(|node| 1 + digits(node) / BYTES_PER_STEP).sum()
     }
 
     /// How many elements an array or members an object has.

@@ -137,7 +137,7 @@ fn what_takes_too_long_is_rejected_for_that_and_not_as_wrong() {
         "$id": "c", "not": { "$dynamicRef": "#x" }, "$defs": { "x": { "$dynamicAnchor": "x" } } } } });
     assert!(
         answer(&with_schema(dynamic), "{}")
-            .starts_with("too_complex (root): the schemas that are asked here are more than 600")
+            .starts_with("too_complex (root): the schemas that are asked here are more than 400")
     );
     let level = |i: usize| {
         (
@@ -148,7 +148,22 @@ fn what_takes_too_long_is_rejected_for_that_and_not_as_wrong() {
     let mut levels: serde_json::Map<String, Value> = (0..30).map(level).collect();
     levels.insert("l30".to_owned(), json!({ "type": "string" }));
     let wide = json!({ "$ref": "#/$defs/l0", "$defs": levels });
-    assert_eq!(answer(&with_schema(wide), "{}"), "too_complex (root): the answer takes more than 100000 steps");
+    assert_eq!(
+        answer(&with_schema(wide), "{}"),
+        "too_complex (root): the answer takes more steps than `steps_max` allows"
+    );
+}
+
+#[test]
+fn an_event_at_a_limit_passes_and_one_over_it_is_rejected() {
+    let plugin = |key: &str, value: u32| load(&json!({ "schema": { "items": { "minimum": 0 } }, key: value })).unwrap();
+    let numbers = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+    assert_eq!(answer(&plugin("values_max", 10), &numbers(9)), "pass", "an array and 9 numbers");
+    let over = answer(&plugin("values_max", 10), &numbers(10));
+    assert_eq!(over, "too_complex (root): there are more than 10 values, keys counted too");
+    assert_eq!(answer(&plugin("steps_max", 10), &numbers(9)), "pass", "a step for the array and each number");
+    let over = answer(&plugin("steps_max", 10), &numbers(10));
+    assert_eq!(over, "too_complex /9: the answer takes more steps than `steps_max` allows");
 }
 
 #[test]
@@ -226,6 +241,7 @@ fn formats_are_asserted_only_where_the_config_says_so() {
 #[test]
 fn a_pattern_is_that_of_ecma_262_in_linear_time() {
     for (pattern, matching, other) in [
+        ("a+", "xxaayy", "xxAyy"),
         (r"^\d+$", "12", "١٢"),
         (r"^\w$", "_", "ä"),
         (r"^\s$", "\u{feff}", "\u{85}"),

@@ -23,9 +23,10 @@ const DEVIATIONS: &[(&str, &str, usize, &str)] = &[
         1,
         "of the dialects only 2020-12 is known; a document of another one is refused",
     ),
-    ("optional/format/hostname.json", "validation of A-label (punycode) host names", 24, PUNYCODE),
-    ("optional/format/idn-hostname.json", "validation of internationalized host names", 0, IDN),
-    ("optional/format/idn-hostname.json", "validation of separators in internationalized host names", 0, IDN),
+    ("optional/format/hostname.json", "validation of A-label (punycode) host names", 23, PUNYCODE),
+    ("optional/format/idn-hostname.json", "validation of internationalized host names", 70, IDN),
+    ("optional/format/idn-hostname.json", "validation of separators in internationalized host names", 20, IDN),
+    ("optional/format/unknown.json", "unknown format", 7, "an unknown format is refused where formats are asserted"),
 ];
 
 const PUNYCODE: &str = "what a label stands for that begins with `xn--` is not looked at";

@@ -1,5 +1,7 @@
 //! The way over the text, byte by byte: one loop, whose few numbers stay in registers. This is what most of an event costs.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::{Kind, Node, Tape};
 use crate::escape::unescape;
 
@@ -17,12 +19,12 @@ pub(super) struct Open {
     keys: [u64; 4],
 }
 
-/// Fills an empty tape.
-pub(super) fn read(tape: &mut Tape, text: &str) -> Option<()> {
+/// Fills an empty tape, and gives up when it has more than so many values.
+pub(super) fn read(tape: &mut Tape, text: &str, values_max: usize) -> Option<()> {
     let bytes = text.as_bytes();
     let mut at = 0;
     let mut inside = Open::default();
-    loop {
+    while tape.nodes.len() <= values_max {
         let mut byte = visible(bytes, &mut at)?;
         if inside.is_object {
             at = key(tape, text, at, byte, &mut inside)?;
@@ -68,6 +70,7 @@ pub(super) fn read(tape: &mut Tape, text: &str) -> Option<()> {
         at += 1;
         inside.count += 1;
     }
+    None
 }
 
 /// The next byte that is no white space.
@@ -175,12 +178,20 @@ fn shadow_earlier(tape: &mut Tape, text: &str, open: Open, key: u32) -> u32 {
 #[inline(never)]
 fn shadow_crowd(tape: &mut Tape, text: &str, object: u32) {
     let json = tape.json(text);
-    let mut keys: Vec<u32> = json.members(object).collect();
-    keys.sort_unstable_by_key(|key| (json.text(*key), *key));
-    let comes_again = |pair: &&[u32]| json.text(pair[0]) == json.text(pair[1]);
-    let shadowed: Vec<u32> = keys.windows(2).filter(comes_again).map(|pair| pair[0]).collect();
+    // By a digest that nobody finds two keys for, since comparing texts takes many times as long.
+    let digest = |key: u32| (digest_of(json.text(key)), key);
+    let mut keys: Vec<(u64, u32)> = json.members(object).map(digest).collect();
+    keys.sort_unstable();
+    let comes_again = |pair: &&[(u64, u32)]| pair[0].0 == pair[1].0 && json.text(pair[0].1) == json.text(pair[1].1);
+    let shadowed: Vec<u32> = keys.windows(2).filter(comes_again).map(|pair| pair[0].1).collect();
     tape.nodes[object as usize].from -= shadowed.len() as u32;
     shadowed.into_iter().for_each(|key| tape.nodes[key as usize].kind = Kind::Shadowed);
+}
+
+fn digest_of(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Equal keys have the same.

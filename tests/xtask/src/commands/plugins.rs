@@ -15,6 +15,9 @@ use super::run::run;
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 /// A shipped plugin stays below this, so that it loads in well under a second.
 const PLUGIN_BYTES_MAX: u64 = 200_000 - 1;
+/// Plugins that may be larger, and why.
+const LARGER_PLUGINS: &[(&str, u64, &str)] =
+    &[("validate-schema", 2_000_000, "patterns of JSON Schema have Unicode's classes, and are made into automata")];
 
 /// A component that was built.
 pub(crate) struct Component {
@@ -22,6 +25,13 @@ pub(crate) struct Component {
     path: PathBuf,
     bytes: u64,
     digest: String,
+}
+
+impl Component {
+    fn bytes_max(&self) -> u64 {
+        let larger = LARGER_PLUGINS.iter().find(|(name, _, _)| *name == self.name);
+        larger.map_or(PLUGIN_BYTES_MAX, |(_, bytes_max, _)| *bytes_max)
+    }
 }
 
 pub(crate) fn plugins() -> Result<()> {
@@ -37,8 +47,8 @@ pub(crate) fn build() -> Result<Vec<Component>> {
     add_target()?;
     let metadata = Metadata::of_workspace()?;
     let mut built = collect(&metadata, "plugins", "plugins")?;
-    if let Some(large) = built.iter().find(|component| component.bytes > PLUGIN_BYTES_MAX) {
-        bail!("plugin `{}` has {} bytes, at most {PLUGIN_BYTES_MAX} are allowed", large.name, large.bytes);
+    if let Some(large) = built.iter().find(|component| component.bytes > component.bytes_max()) {
+        bail!("plugin `{}` has {} bytes, at most {} are allowed", large.name, large.bytes, large.bytes_max());
     }
     built.extend(collect(&metadata, "tests/guests", "guests")?);
     Ok(built)
