@@ -3,10 +3,13 @@
 //! Nothing is allocated unless a schema asks what the others left over. What is wrong is two numbers, since most of it happens
 //! inside `anyOf` and its kin, where nobody wants to read it; `reason` makes a sentence of the one that counts.
 
-use std::num::NonZeroU64;
+mod rarer;
 
-use crate::equal::{equal, repeated};
-use crate::number::{Decimal, is_small};
+pub(crate) use rarer::missing_dependent;
+
+use crate::equal::equal;
+use crate::failure::{Cause, Failure};
+use crate::number::{Decimal, Small};
 use crate::pattern::Pattern;
 use crate::schema::{Count, Keyword, Properties, Schema, SchemaId, Schemas};
 use crate::seen::Seen;
@@ -16,50 +19,6 @@ use crate::tape::{Json, Kind};
 pub(crate) const DEPTH_MAX: u32 = 400;
 /// Bytes of a text or number that are looked at one by one for a step.
 pub(crate) const BYTES_PER_STEP: usize = 8;
-
-/// What is wrong, and with which value, in one word: there is one of them in every answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Failure(NonZeroU64);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// The number of the keyword that the value does not fit.
-    Keyword(u32),
-    /// Over [`DEPTH_MAX`].
-    TooDeep,
-    /// Over the config's `steps_max`.
-    TooCostly,
-}
-
-impl Failure {
-    #[inline]
-    fn new(node: u32, cause: Cause) -> Self {
-        let number = match cause {
-            Cause::TooDeep => 1,
-            Cause::TooCostly => 2,
-            Cause::Keyword(number) => u64::from(number) + 3,
-        };
-        Failure(NonZeroU64::MIN.saturating_add(number - 1 << 32 | u64::from(node)))
-    }
-
-    /// The node of the value.
-    pub(crate) fn node(self) -> u32 {
-        (self.0.get() - 1) as u32
-    }
-
-    pub(crate) fn cause(self) -> Cause {
-        match (self.0.get() - 1) >> 32 {
-            0 => Cause::TooDeep,
-            1 => Cause::TooCostly,
-            number => Cause::Keyword(number as u32 - 2),
-        }
-    }
-
-    /// Whether there is no answer, and so nothing for `anyOf` and its kin to go on with.
-    fn is_final(self) -> bool {
-        !matches!(self.cause(), Cause::Keyword(_))
-    }
-}
 
 type Checked = Result<(), Failure>;
 
@@ -98,8 +57,8 @@ impl Check<'_, '_> {
 
     fn is_integer(&mut self, node: u32) -> Result<bool, Failure> {
         let token = self.json.text(node);
-        if is_small(token) {
-            return Ok(true);
+        if let Some(small) = Small::new(token) {
+            return Ok(small.is_integer());
         }
         self.spend_weight(node)?;
         Ok(Decimal::new(token).is_integer())
@@ -182,7 +141,7 @@ impl Check<'_, '_> {
             Keyword::Enum { texts, others, .. } => match kind {
                 Kind::Text => texts.contains(json.text(node)),
                 _ => {
-                    self.spend_weight(node)?;
+                    self.spend(json.weight(node).saturating_mul(others.len()), node)?;
                     others.iter().any(|value| equal((json, node), (value.json(), 0)))
                 }
             },
@@ -214,115 +173,12 @@ impl Check<'_, '_> {
         })
     }
 
-    /// Kept apart from what every schema has, whose stack is smaller for it.
-    #[inline(never)]
-    fn rarer(&mut self, keyword: &Keyword, node: u32, mut seen: Option<&mut Seen>) -> Result<bool, Failure> {
-        let kind = self.json.kind(node);
-        match keyword {
-            Keyword::Never => return Ok(false),
-            Keyword::Const(value) => {
-                self.spend_weight(node)?;
-                return Ok(equal((self.json, node), (value.json(), 0)));
-            }
-            Keyword::UniqueItems if kind == Kind::Array => {
-                self.spend_weight(node)?;
-                return Ok(repeated(self.json, node).is_none());
-            }
-            Keyword::DependentRequired(rules) if kind == Kind::Object => {
-                let names: usize = rules.iter().map(|(_, needed)| 1 + needed.len()).sum();
-                self.spend_searches(names, node)?;
-                return Ok(missing_dependent(self.json, node, rules).is_none());
-            }
-            Keyword::PropertyNames(schema) if kind == Kind::Object => {
-                for key in self.json.members(node) {
-                    self.schema(*schema, key, None)?;
-                }
-            }
-            Keyword::Contains { schema, count } if kind == Kind::Array => {
-                return self.contains(*schema, *count, node, seen);
-            }
-            Keyword::DynamicRef { anchor, otherwise } => self.schema(self.target(*anchor, *otherwise), node, seen)?,
-            Keyword::AllOf(schemas) => {
-                for schema in schemas {
-                    self.schema(*schema, node, seen.as_deref_mut())?;
-                }
-            }
-            Keyword::AnyOf(schemas) => return self.any_of(schemas, node, seen),
-            Keyword::OneOf(schemas) => return Ok(self.matching(schemas, 2, node, seen)? == 1),
-            Keyword::Not(schema) => return Ok(!self.holds(*schema, node, None)?),
-            Keyword::If { condition, then, otherwise } => {
-                let branch = if self.holds(*condition, node, seen.as_deref_mut())? { then } else { otherwise };
-                if let Some(schema) = branch {
-                    self.schema(*schema, node, seen)?;
-                }
-            }
-            Keyword::DependentSchemas(rules) if kind == Kind::Object => {
-                self.spend_searches(rules.len(), node)?;
-                for (name, schema) in rules {
-                    if self.json.get(node, name).is_some() {
-                        self.schema(*schema, node, seen.as_deref_mut())?;
-                    }
-                }
-            }
-            Keyword::UnevaluatedItems(schema) if kind == Kind::Array => self.rest_of_array(*schema, node, seen)?,
-            Keyword::UnevaluatedProperties(schema) if kind == Kind::Object => {
-                self.rest_of_object(*schema, node, seen)?
-            }
-            _ => {}
-        }
-        Ok(true)
-    }
-
     #[inline(never)]
     fn matches(&mut self, pattern: &Pattern, node: u32) -> Result<bool, Failure> {
         let text = self.json.text(node);
         let bytes_per_step = if pattern.is_slow() { 1 } else { BYTES_PER_STEP };
         self.spend(1 + text.len() / bytes_per_step, node)?;
         Ok(pattern.is_match(text))
-    }
-
-    /// So many names are looked for among an object's members, one by one.
-    fn spend_searches(&mut self, names: usize, object: u32) -> Checked {
-        self.spend(1 + names * self.json.count(object) as usize / 4, object)
-    }
-
-    /// Whether a value fits a schema. What the schema looked at counts only if it does.
-    #[inline(never)]
-    fn holds(&mut self, schema: SchemaId, node: u32, seen: Option<&mut Seen>) -> Result<bool, Failure> {
-        let mut own = Seen::default();
-        match self.schema(schema, node, seen.is_some().then_some(&mut own)) {
-            Ok(()) => {
-                if let Some(seen) = seen {
-                    seen.merge(&own);
-                }
-                Ok(true)
-            }
-            Err(failure) if failure.is_final() => Err(failure),
-            Err(_) => Ok(false),
-        }
-    }
-
-    /// How many of the schemas a value fits, counted up to `enough`; all of them where it matters what they look at.
-    #[inline(never)]
-    fn matching(
-        &mut self,
-        schemas: &[SchemaId],
-        enough: usize,
-        node: u32,
-        mut seen: Option<&mut Seen>,
-    ) -> Result<usize, Failure> {
-        let mut matching = 0;
-        for schema in schemas {
-            matching += usize::from(self.holds(*schema, node, seen.as_deref_mut())?);
-            if matching >= enough && seen.is_none() {
-                break;
-            }
-        }
-        Ok(matching)
-    }
-
-    fn any_of(&mut self, schemas: &[SchemaId], node: u32, seen: Option<&mut Seen>) -> Result<bool, Failure> {
-        Ok(self.matching(schemas, 1, node, seen)? > 0)
     }
 
     #[inline(never)]
@@ -374,61 +230,6 @@ impl Check<'_, '_> {
         }
         Ok(true)
     }
-
-    #[inline(never)]
-    fn contains(
-        &mut self,
-        schema: SchemaId,
-        count: Count,
-        array: u32,
-        mut seen: Option<&mut Seen>,
-    ) -> Result<bool, Failure> {
-        let mut found = 0;
-        for (place, element) in self.json.elements(array).enumerate() {
-            if self.holds(schema, element, None)? {
-                found += 1;
-                match seen.as_deref_mut() {
-                    Some(seen) => _ = seen.add(place),
-                    None if found >= count.min && count.max == u64::MAX => break,
-                    None => {}
-                }
-            }
-        }
-        Ok(count.allows(found))
-    }
-
-    /// The schema of a dynamic reference: that of the outermost resource on the way which has the anchor.
-    fn target(&self, anchor: u32, otherwise: SchemaId) -> SchemaId {
-        let of = |resource: &u32| {
-            let anchors = &self.schemas.dynamic_anchors[*resource as usize];
-            anchors.iter().find(|(number, _)| *number == anchor).map(|(_, schema)| *schema)
-        };
-        self.scope.iter().find_map(of).unwrap_or(otherwise)
-    }
-
-    #[inline(never)]
-    fn rest_of_array(&mut self, schema: SchemaId, array: u32, seen: Option<&mut Seen>) -> Checked {
-        let Some(seen) = seen else { return Ok(()) };
-        self.spend(self.json.count(array) as usize, array)?;
-        for (place, element) in self.json.elements(array).enumerate() {
-            if seen.add(place) {
-                self.schema(schema, element, None)?;
-            }
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
-    fn rest_of_object(&mut self, schema: SchemaId, object: u32, seen: Option<&mut Seen>) -> Checked {
-        let Some(seen) = seen else { return Ok(()) };
-        self.spend(self.json.count(object) as usize, object)?;
-        for (place, key) in self.json.members(object).enumerate() {
-            if seen.add(place) {
-                self.schema(schema, key + 1, None)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Whether a text has so many characters. They are only counted where its bytes do not tell.
@@ -439,16 +240,4 @@ fn has_length(text: &str, count: Count) -> bool {
         return false;
     }
     (bytes <= count.max && bytes.div_ceil(4) >= count.min) || count.allows(text.chars().count() as u64)
-}
-
-/// The first pair of `dependentRequired` of which an object has the first name and lacks the second.
-pub(crate) fn missing_dependent<'r>(
-    json: Json<'_>,
-    object: u32,
-    rules: &'r [(String, Vec<String>)],
-) -> Option<(&'r str, &'r str)> {
-    let present = rules.iter().filter(|(name, _)| json.get(object, name).is_some());
-    let mut pairs =
-        present.flat_map(|(name, needed)| needed.iter().map(move |needed| (name.as_str(), needed.as_str())));
-    pairs.find(|(_, needed)| json.get(object, needed).is_none())
 }

@@ -14,11 +14,11 @@ pub struct Config {
     pub(crate) schemas: BTreeMap<String, SchemaText>,
     #[config(default = Formats::Annotate)]
     pub(crate) formats: Formats,
-    /// Values of one event, keys counted too.
-    #[config(default = 16_384)]
+    /// Values of one event, keys counted too; and as many escapes in its texts.
+    #[config(default = 8_192)]
     pub(crate) values_max: usize,
     /// Steps that the answer about one event may take.
-    #[config(default = 30_000)]
+    #[config(default = 20_000)]
     pub(crate) steps_max: u32,
     /// The field that is held against the schema; without it the whole payload.
     pub(crate) field: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::number::Decimal;
+use crate::number::{self, Decimal};
 use crate::tape::{Json, Kind};
 
 /// Elements or members up to which each is compared with each.
@@ -18,7 +18,7 @@ pub(crate) fn equal(a: At<'_>, b: At<'_>) -> bool {
         return false;
     }
     match kind {
-        Kind::Number => Decimal::new(a.0.text(a.1)) == Decimal::new(b.0.text(b.1)),
+        Kind::Number => number::equal(a.0.text(a.1), b.0.text(b.1)),
         Kind::Text => a.0.text(a.1) == b.0.text(b.1),
         Kind::Array => {
             a.0.count(a.1) == b.0.count(b.1)

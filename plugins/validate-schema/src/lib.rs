@@ -12,6 +12,7 @@ mod documents;
 mod ecma;
 mod equal;
 mod escape;
+mod failure;
 mod format;
 mod keywords;
 mod metaschema;

@@ -1,8 +1,12 @@
 //! JSON numbers, compared and divided exactly as they are written: no digit is lost to a float, and an exponent of any size
 //! costs nothing.
 
+mod small;
+
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
+
+pub(crate) use small::Small;
 
 /// Digits of a `multipleOf`, so that a remainder times ten fits 128 bits.
 const DIVISOR_DIGITS_MAX: usize = 18;
@@ -107,40 +111,24 @@ fn exponent(text: &str) -> i64 {
     if text.starts_with('-') { -value } else { value }
 }
 
-/// The integer that a token of up to 18 digits is.
-#[inline]
-fn small(token: &str) -> Option<i64> {
-    let digits = token.strip_prefix('-').unwrap_or(token);
-    if digits.len() > 18 {
-        return None;
+/// Whether two tokens are the same number.
+pub(crate) fn equal(a: &str, b: &str) -> bool {
+    match (Small::new(a), Small::new(b)) {
+        (Some(a), Some(b)) => a.cmp(b).is_eq(),
+        _ => Decimal::new(a) == Decimal::new(b),
     }
-    let mut value = 0_i64;
-    for byte in digits.bytes() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + i64::from(digit);
-    }
-    Some(if digits.len() < token.len() { -value } else { value })
-}
-
-/// Whether a token is an integer of up to 18 digits, written as one.
-#[inline]
-pub(crate) fn is_small(token: &str) -> bool {
-    small(token).is_some()
 }
 
 /// A number of a schema.
 #[derive(Debug)]
 pub(crate) struct Limit {
     token: String,
-    small: Option<i64>,
+    small: Option<Small>,
 }
 
 impl Limit {
     pub(crate) fn new(token: &str) -> Self {
-        Limit { token: token.to_owned(), small: small(token) }
+        Limit { token: token.to_owned(), small: Small::new(token) }
     }
 
     /// As the schema has it.
@@ -151,7 +139,7 @@ impl Limit {
     /// How a number from an event compares with this one, where both are small.
     #[inline]
     pub(crate) fn of_small(&self, token: &str) -> Option<Ordering> {
-        Some(small(token)?.cmp(&self.small?))
+        Some(Small::new(token)?.cmp(self.small?))
     }
 
     /// How any number compares with this one.
@@ -186,7 +174,8 @@ impl Divisor {
     /// With both as digits times a power of ten: where the number's power is the greater one, the rest is added to its digits.
     /// Where it is smaller, its digits would have to be a multiple of ten, which they are not.
     pub(crate) fn divides(&self, token: &str) -> bool {
-        if let (Some(value), Some(divisor)) = (small(token), self.limit.small) {
+        if let (Some(value), Some(divisor)) = (Small::new(token), self.limit.small) {
+            let (value, divisor) = value.aligned(divisor);
             return value % divisor == 0;
         }
         let number = Decimal::new(token);
@@ -239,7 +228,9 @@ mod tests {
         ];
         for (i, a) in rising.iter().enumerate() {
             for (j, b) in rising.iter().enumerate() {
-                assert_eq!(Limit::new(b).of(a), i.cmp(&j), "{a} and {b}");
+                let limit = Limit::new(b);
+                assert_eq!(limit.of(a), i.cmp(&j), "{a} and {b}");
+                assert!(limit.of_small(a).is_none_or(|order| order == i.cmp(&j)), "{a} and {b}, small");
             }
         }
         for (a, b) in
@@ -252,9 +243,11 @@ mod tests {
     #[test]
     fn a_number_without_fraction_is_an_integer_however_it_is_written() {
         for token in ["0", "-0", "1.0", "1e2", "12.50e1", "1e99999999999", "100000000000000000000000", "0.0"] {
+            assert!(Small::new(token).is_none_or(Small::is_integer), "{token}, small");
             assert!(Decimal::new(token).is_integer(), "{token}");
         }
         for token in ["0.5", "1e-1", "12.55e1", "10000000000000000000000.5", "1e-99999999999"] {
+            assert!(Small::new(token).is_none_or(|small| !small.is_integer()), "{token}, small");
             assert!(!Decimal::new(token).is_integer(), "{token}");
         }
     }

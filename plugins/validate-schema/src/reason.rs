@@ -1,8 +1,9 @@
 //! What is wrong with an event, as a sentence that begins with the place. Made of an event that is rejected, and of no other.
 
-use crate::check::{Cause, DEPTH_MAX, Failure, missing_dependent};
+use crate::check::{DEPTH_MAX, missing_dependent};
 use crate::equal::repeated;
 use crate::escape::quoted;
+use crate::failure::{Cause, Failure};
 use crate::pointer;
 use crate::schema::{Bound, Count, Keyword, Schemas};
 use crate::tape::{Json, Kind};

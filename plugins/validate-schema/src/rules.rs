@@ -4,11 +4,12 @@ use std::cell::RefCell;
 
 use wasmill_sdk::{Field, Kind, Prepare, Slots, State, Verdict};
 
-use crate::check::{Cause, check};
+use crate::check::check;
 use crate::compile::compile;
 use crate::config::{Config, Formats};
 use crate::dialect::METASCHEMA;
 use crate::documents::Documents;
+use crate::failure::Cause;
 use crate::metaschema;
 use crate::reason;
 use crate::schema::Schemas;
@@ -95,9 +96,10 @@ impl Rules {
 #[cold]
 fn rejected_unread(unread: Unread, values_max: usize) -> Verdict {
     match unread {
-        Unread::TooMany => {
-            Verdict::reject("too_complex", format!("(root): there are more than {values_max} values, keys counted too"))
-        }
+        Unread::TooMany => Verdict::reject(
+            "too_complex",
+            format!("(root): there are more than {values_max} values, keys counted too, or escapes"),
+        ),
         // The host has read the event before, so that this does not happen.
         Unread::NotJson => Verdict::reject("not_json", "the event is no JSON"),
     }

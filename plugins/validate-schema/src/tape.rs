@@ -44,13 +44,15 @@ pub(crate) struct Tape {
     nodes: Vec<Node>,
     /// Texts that have escapes in the JSON, without them.
     unescaped: String,
+    /// Escapes that the text may still have.
+    escapes_left: usize,
     /// While a text is read, arrays and objects that have not ended.
     around: Vec<Open>,
 }
 
 impl Tape {
     pub(crate) const fn new() -> Self {
-        Tape { nodes: Vec::new(), unescaped: String::new(), around: Vec::new() }
+        Tape { nodes: Vec::new(), unescaped: String::new(), escapes_left: 0, around: Vec::new() }
     }
 
     /// Room for an event of this many values.
@@ -59,13 +61,14 @@ impl Tape {
         self.around.reserve(128);
     }
 
-    /// Reads a text of at most so many values, keys counted too.
+    /// Reads a text of at most so many values, keys counted too, and as many escapes.
     pub(crate) fn read<'t>(&'t mut self, text: &'t str, values_max: usize) -> Result<Json<'t>, Unread> {
         self.nodes.clear();
         self.unescaped.clear();
         self.around.clear();
+        self.escapes_left = values_max;
         match reader::read(self, text, values_max) {
-            _ if self.nodes.len() > values_max => Err(Unread::TooMany),
+            read if self.nodes.len() > values_max || read.is_none() && self.escapes_left == 0 => Err(Unread::TooMany),
             Some(()) => Ok(self.json(text)),
             None => Err(Unread::NotJson),
         }
@@ -136,8 +139,11 @@ impl<'t> Json<'t> {
     /// Steps that it takes to look at every value in a value, and at every digit of its numbers.
     pub(crate) fn weight(self, node: u32) -> usize {
         let nodes = &self.nodes[node as usize..self.end(node) as usize];
-        let digits = |node: &Node| if node.kind == Kind::Number { (node.to - node.from) as usize } else { 0 };
-        nodes.iter().map(|node| 1 + digits(node) / BYTES_PER_STEP).sum()
+        let weight = |node: &Node| match node.kind {
+            Kind::Number => 3 + (node.to - node.from) as usize / BYTES_PER_STEP,
+            _ => 1,
+        };
+        nodes.iter().map(weight).sum()
     }
 
     /// How many elements an array or members an object has.

@@ -160,7 +160,9 @@ fn an_event_at_a_limit_passes_and_one_over_it_is_rejected() {
     let numbers = |count: usize| format!("[{}]", vec!["1"; count].join(","));
     assert_eq!(answer(&plugin("values_max", 10), &numbers(9)), "pass", "an array and 9 numbers");
     let over = answer(&plugin("values_max", 10), &numbers(10));
-    assert_eq!(over, "too_complex (root): there are more than 10 values, keys counted too");
+    assert_eq!(over, "too_complex (root): there are more than 10 values, keys counted too, or escapes");
+    assert_eq!(answer(&plugin("values_max", 10), &format!(r#""{}""#, r"\n".repeat(10))), "pass", "10 escapes");
+    assert!(answer(&plugin("values_max", 10), &format!(r#""{}""#, r"\n".repeat(11))).starts_with("too_complex"));
     assert_eq!(answer(&plugin("steps_max", 10), &numbers(9)), "pass", "a step for the array and each number");
     let over = answer(&plugin("steps_max", 10), &numbers(10));
     assert_eq!(over, "too_complex /9: the answer takes more steps than `steps_max` allows");

@@ -46,6 +46,9 @@ pub(super) fn read(tape: &mut Tape, text: &str, values_max: usize) -> Option<()>
             b'-' | b'0'..=b'9' => {
                 let from = at;
                 at += 1;
+                while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+                    at += 1;
+                }
                 // What else could follow a number are `,`, `]`, `}` and white space.
                 while bytes.get(at).is_some_and(|byte| *byte > b',' && *byte | 0x20 != b'}' || *byte == b'+') {
                     at += 1;
@@ -120,7 +123,7 @@ fn string(tape: &mut Tape, text: &str, from: usize) -> Option<usize> {
 #[inline(never)]
 fn escaped_string(tape: &mut Tape, text: &str, from: usize) -> Option<usize> {
     let start = tape.unescaped.len();
-    let next = unescape(text, from, &mut tape.unescaped)?;
+    let next = unescape(text, from, &mut tape.unescaped, &mut tape.escapes_left)?;
     push(tape, Kind::Text, true, start, tape.unescaped.len());
     Some(next)
 }
