@@ -47,9 +47,9 @@ impl Check<'_, '_> {
     fn schema(&mut self, id: SchemaId, node: u32, seen: Option<&mut Seen>) -> Checked {
         let schema = &self.schemas.schemas[id.0 as usize];
         let kind = self.json.kind(node);
-        if !schema.types.allow(kind)
-            && !(kind == Kind::Number && schema.types.allow_integers() && self.is_integer(node)?)
-        {
+        let fits = schema.types.allow(kind)
+            || kind == Kind::Number && schema.types.allow_integers() && self.is_integer(node)?;
+        if !fits {
             return Err(Failure::new(node, Cause::Keyword(schema.first - 1)));
         }
         if schema.first == schema.end { self.spend(1, node) } else { self.whole(schema, node, seen) }

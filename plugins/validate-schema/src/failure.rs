@@ -24,7 +24,7 @@ impl Failure {
             Cause::TooCostly => 2,
             Cause::Keyword(number) => u64::from(number) + 3,
         };
-        Failure(NonZeroU64::MIN.saturating_add(number - 1 << 32 | u64::from(node)))
+        Failure(NonZeroU64::MIN.saturating_add(((number - 1) << 32) | u64::from(node)))
     }
 
     /// The node of the value.

@@ -16,8 +16,10 @@ pub(crate) struct Format {
     fits: fn(&str) -> bool,
 }
 
+type Rule = (&'static str, fn(&str) -> bool);
+
 /// Every format but `idn-hostname`, whose rules are tables of Unicode that are larger than the rest of the plugin.
-const FORMATS: [(&str, fn(&str) -> bool); 18] = [
+const FORMATS: [Rule; 18] = [
     ("date", time::is_date),
     ("date-time", time::is_date_time),
     ("duration", time::is_duration),

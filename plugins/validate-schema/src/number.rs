@@ -182,7 +182,7 @@ impl Divisor {
         let Ok(power) = u64::try_from(number.exponent - self.exponent) else { return number.length == 0 };
         let divisor = u128::from(self.digits);
         let rest = number.digits().fold(0, |rest, digit| (rest * 10 + u128::from(digit - b'0')) % divisor);
-        rest * power_of_ten(power, divisor) % divisor == 0
+        (rest * power_of_ten(power, divisor)).is_multiple_of(divisor)
     }
 }
 

@@ -48,6 +48,9 @@ pub(super) fn read(tape: &mut Tape, text: &str, values_max: usize) -> Option<()>
                 at += 1;
                 while bytes.get(at).is_some_and(u8::is_ascii_digit) {
                     at += 1;
+                    if at - from == 16 {
+                        at = many_digits_end(bytes, at);
+                    }
                 }
                 // What else could follow a number are `,`, `]`, `}` and white space.
                 while bytes.get(at).is_some_and(|byte| *byte > b',' && *byte | 0x20 != b'}' || *byte == b'+') {
@@ -204,6 +207,23 @@ fn key_digest(key: &[u8]) -> u8 {
     let middle = key[key.len() / 2];
     let mixed = u32::from(*first) ^ u32::from(*last) << 8 ^ u32::from(middle) << 16 ^ (key.len() as u32) << 24;
     (mixed.wrapping_mul(0x9e37_79b1) >> 24) as u8
+}
+
+/// Past all digits but the last few, eight at a time.
+#[cold]
+#[inline(never)]
+fn many_digits_end(bytes: &[u8], mut at: usize) -> usize {
+    const HIGH_HALVES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    const DIGITS: u64 = 0x3030_3030_3030_3030;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let over_nine = word.wrapping_add(0x0606_0606_0606_0606);
+        if word & HIGH_HALVES != DIGITS || over_nine & HIGH_HALVES != DIGITS {
+            break;
+        }
+        at += 8;
+    }
+    at
 }
 
 /// Where the first quote or backslash is, eight bytes at a time.
