@@ -91,7 +91,7 @@ pub use field::{Field, Kind, State, check_path};
 pub use fields::Fields;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::Event;
-pub use output::{Cell, Output, Timestamp, Write, Written};
+pub use output::{Cell, Cells, Output, Timestamp, Write, Written};
 pub use plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
 pub use text_map::TextMap;
 pub use value::{FromSlot, Json, RawPayload, Slot, Value};

@@ -17,7 +17,7 @@ use crate::writer::{Put, Writer};
 /// | [`Timestamp`] | text: a time in RFC 3339 |
 /// | `Option<T>` of these | `None` leaves the event's field as it is |
 /// | [`Write<T>`] of these | the value, null, or nothing |
-/// | `#[field(dynamic)]` `&'a [Cell]` | the fields that only the config names |
+/// | `#[field(dynamic)]` `&'a [Cell]`, `Vec<Cell>` | the fields that only the config names: rows made once, or of this event |
 ///
 /// `#[field(path = "metadata.region")]` names a path; else it is the field's own name. Absent parents are made.
 /// Text borrowed for `'a` (from the event, the config or a constant) that is written again in a batch is stored once.
@@ -68,7 +68,7 @@ pub struct Timestamp {
 
 /// The value of a field that only the config names, for a `#[field(dynamic)]` output: cell i is written to the i-th of
 /// [`Prepare::writes`](crate::Prepare::writes), whose kind it must have. Make the rows of cells once, in
-/// [`Prepare::prepare`](crate::Prepare::prepare).
+/// [`Prepare::prepare`](crate::Prepare::prepare), where they do not depend on more than a look-up; else a `Vec` for the event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
     /// Leaves the event's field as it is.
@@ -98,6 +98,30 @@ impl Cell {
             Cell::Boolean(_) => Some(Kind::Boolean),
             Cell::Json(_) => Some(Kind::Json),
         }
+    }
+}
+
+/// A type that the `#[field(dynamic)]` field of a `derive(Output)` struct may have.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the `#[field(dynamic)]` field of a `derive(Output)` struct",
+    note = "it is `&'a [Cell]`, a row made once in `Prepare::prepare`, or `Vec<Cell>`, made for the event"
+)]
+pub trait Cells<'a> {
+    #[doc(hidden)]
+    fn write<const N: usize>(self, fixed: [Put; N], writer: &mut Writer<'a>);
+}
+
+impl<'a, 'b: 'a> Cells<'a> for &'b [Cell] {
+    #[inline(always)]
+    fn write<const N: usize>(self, fixed: [Put; N], writer: &mut Writer<'a>) {
+        writer.event(fixed, self);
+    }
+}
+
+impl<'a> Cells<'a> for Vec<Cell> {
+    #[inline]
+    fn write<const N: usize>(self, fixed: [Put; N], writer: &mut Writer<'a>) {
+        writer.event_of_its_own(fixed, &self);
     }
 }
 

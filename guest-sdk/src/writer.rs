@@ -108,9 +108,15 @@ impl<'a> Writer<'a> {
 
     /// Leaves all fields of the event as they are.
     pub(crate) fn keep_event(&mut self) {
-        for _ in 0..self.kinds.len() {
-            self.columns.slots.push(0);
-            self.mark(self.columns.slots.len() - 1, State::Absent);
+        let mut slot = self.columns.slots.len();
+        let end = slot + self.kinds.len();
+        self.columns.slots.resize(end, 0);
+        self.columns.states.resize(end.div_ceil(32), ALL_PRESENT);
+        while slot < end {
+            let (word, first) = (slot / 32, slot % 32);
+            let slots = (end - slot).min(32 - first);
+            self.columns.states[word] &= !(u64::MAX >> (64 - 2 * slots) << (2 * first)); // absent is 0
+            slot += slots;
         }
     }
 
@@ -121,18 +127,38 @@ impl<'a> Writer<'a> {
     #[doc(hidden)]
     #[inline(always)]
     pub fn event<const N: usize>(&mut self, fixed: [Put; N], cells: &'a [Cell]) {
+        self.fixed(fixed, cells.len());
+        if !cells.is_empty() {
+            self.row(N, cells);
+        }
+    }
+
+    /// The same, with cells that may be gone after the event.
+    pub(crate) fn event_of_its_own<const N: usize>(&mut self, fixed: [Put; N], cells: &[Cell]) {
+        self.fixed(fixed, cells.len());
+        for (number, cell) in cells.iter().enumerate() {
+            let put = Self::cell(cell, self.kinds[N + number], |text| self.copy_text(text));
+            self.columns.slots.push(put.slot());
+            self.mark_put(self.columns.slots.len() - 1, put);
+        }
+    }
+
+    #[inline(always)]
+    fn fixed<const N: usize>(&mut self, fixed: [Put; N], cells: usize) {
         let first = self.columns.slots.len();
         self.columns.slots.extend_from_slice(&fixed.map(Put::slot));
         for (number, put) in fixed.into_iter().enumerate() {
-            match put {
-                Put::Value(_) => {}
-                Put::Null => self.mark(first + number, State::Null),
-                Put::Keep => self.mark(first + number, State::Absent),
-            }
+            self.mark_put(first + number, put);
         }
-        assert!(N + cells.len() == self.kinds.len(), "{N} fields and {} cells for {:?}", cells.len(), self.kinds);
-        if !cells.is_empty() {
-            self.row(N, cells);
+        assert!(N + cells == self.kinds.len(), "{N} fields and {cells} cells for {:?}", self.kinds);
+    }
+
+    #[inline(always)]
+    fn mark_put(&mut self, slot: usize, put: Put) {
+        match put {
+            Put::Value(_) => {}
+            Put::Null => self.mark(slot, State::Null),
+            Put::Keep => self.mark(slot, State::Absent),
         }
     }
 
@@ -160,7 +186,7 @@ impl<'a> Writer<'a> {
         self.row_slots.resize(ROWS * pairs, [0; 2]);
         let mut note = 1;
         for (number, cell) in cells.iter().enumerate() {
-            let put = self.cell(cell, self.kinds[fixed + number]);
+            let put = Self::cell(cell, self.kinds[fixed + number], |text| self.text(text));
             self.row_slots[place * pairs + number / 2][number % 2] = put.slot();
             note &= u64::from(put.is_value());
         }
@@ -178,9 +204,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn cell(&mut self, cell: &'a Cell, kind: Kind) -> Put {
+    fn cell<'c>(cell: &'c Cell, kind: Kind, store: impl FnOnce(&'c str) -> u64) -> Put {
         match (cell, kind) {
-            (Cell::Text(text), Kind::Text) | (Cell::Json(text), Kind::Json) => Put::Value(self.text(text)),
+            (Cell::Text(text), Kind::Text) | (Cell::Json(text), Kind::Json) => Put::Value(store(text)),
             (Cell::Keep, _) => Put::Keep,
             (Cell::Null, _) => Put::Null,
             (Cell::Integer(integer), Kind::Integer) => Put::Value(*integer as u64),
@@ -295,6 +321,41 @@ mod tests {
         assert_eq!(columns.states.len(), 2);
         assert!((0..40).all(|slot| state(slot) == 2));
         assert_eq!([state(40), state(41), state(42)], [0, 1, 2]);
+    }
+
+    #[test]
+    fn an_event_that_is_kept_has_no_value_and_its_neighbours_have_theirs() {
+        // Rows of 7 slots begin everywhere in a word of states; one of 40 takes more than a word.
+        for fields in [1, 7, 40] {
+            let kinds = vec![Kind::Integer; fields];
+            let values = vec![Cell::Integer(1); fields];
+            let mut writer = Writer::new(30, &kinds);
+            for event in 0..30 {
+                if event % 3 == 1 { writer.keep_event() } else { writer.event([], &values) }
+            }
+            let columns = writer.finish();
+            assert_eq!(columns.slots.len(), 30 * fields);
+            for (slot, value) in columns.slots.iter().enumerate() {
+                let is_kept = slot / fields % 3 == 1;
+                let state = columns.states[slot / 32] >> (2 * (slot % 32)) & 3;
+                assert_eq!((state, *value), if is_kept { (0, 0) } else { (2, 1) }, "slot {slot} of {fields} a row");
+            }
+        }
+    }
+
+    #[test]
+    fn cells_made_for_an_event_are_written_as_rows_are() {
+        let kinds = [Kind::Boolean, Kind::Text, Kind::Integer, Kind::Json, Kind::Text];
+        let cells = || [Cell::Text("own".into()), Cell::Integer(-1), Cell::Keep, Cell::Null];
+        let row = cells();
+        let mut known = Writer::new(2, &kinds);
+        (0..2).for_each(|_| known.event([Put::Value(1)], &row));
+        let mut own = Writer::new(2, &kinds);
+        (0..2).for_each(|_| own.event_of_its_own([Put::Value(1)], &cells()));
+        let (known, own) = (known.finish(), own.finish());
+        assert_eq!((known.text, own.text), (b"own".to_vec(), b"ownown".to_vec()));
+        assert_eq!(known.states, own.states);
+        assert_eq!(own.slots, [1, 3, u64::MAX, 0, 0, 1, 3 << 32 | 3, u64::MAX, 0, 0]);
     }
 
     #[test]

@@ -36,7 +36,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     }
-    let cells = dynamic.map_or_else(|| quote!(&[]), |name| quote!(self.#name));
+    let write = match dynamic {
+        Some(name) => quote!(::wasmill_sdk::Cells::<#lifetime>::write(self.#name, fixed, writer)),
+        None => quote!(writer.event(fixed, &[])),
+    };
 
     Ok(quote! {
         #[automatically_derived]
@@ -46,7 +49,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             #[inline(always)]
             fn write(self, writer: &mut ::wasmill_sdk::Writer<#lifetime>) {
                 let fixed = [#(#puts),*];
-                writer.event(fixed, #cells);
+                #write;
             }
         }
     })
