@@ -46,6 +46,8 @@ impl Put {
 pub struct Writer<'a> {
     kinds: &'a [Kind],
     columns: Columns,
+    /// Events left as they are whose slots are still to be noted: in most batches of some plugins that is every event.
+    kept: usize,
     texts: [Recent<'a, str>; TEXTS],
     rows: [Recent<'a, [Cell]>; ROWS],
     /// The slots of each row of `rows`, in pairs, that are copied as vectors; empty until there is a row.
@@ -90,6 +92,7 @@ impl<'a> Writer<'a> {
         Writer {
             kinds,
             columns: Columns { text, slots, states: Vec::new() },
+            kept: 0,
             texts: [const { Recent { what: "", note: 0 } }; TEXTS],
             rows: [const { Recent { what: &[], note: 0 } }; ROWS],
             row_slots: Vec::new(),
@@ -97,7 +100,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> Columns {
+    pub(crate) fn finish(mut self) -> Columns {
+        if self.kept > 0 {
+            self.note_kept();
+        }
         assert!(u32::try_from(self.columns.text.len()).is_ok(), "a batch's written text is over 4 GiB");
         let mut columns = self.columns;
         if !columns.states.is_empty() {
@@ -107,9 +113,17 @@ impl<'a> Writer<'a> {
     }
 
     /// Leaves all fields of the event as they are.
+    #[inline(always)]
     pub(crate) fn keep_event(&mut self) {
+        self.kept += 1;
+    }
+
+    /// Notes the slots of the events that were kept since the last one that was written, a word of states at a time.
+    #[inline(never)]
+    fn note_kept(&mut self) {
         let mut slot = self.columns.slots.len();
-        let end = slot + self.kinds.len();
+        let end = slot + self.kept * self.kinds.len();
+        self.kept = 0;
         self.columns.slots.resize(end, 0);
         self.columns.states.resize(end.div_ceil(32), ALL_PRESENT);
         while slot < end {
@@ -145,6 +159,9 @@ impl<'a> Writer<'a> {
 
     #[inline(always)]
     fn fixed<const N: usize>(&mut self, fixed: [Put; N], cells: usize) {
+        if self.kept > 0 {
+            self.note_kept();
+        }
         let first = self.columns.slots.len();
         self.columns.slots.extend_from_slice(&fixed.map(Put::slot));
         for (number, put) in fixed.into_iter().enumerate() {
