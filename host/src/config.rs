@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wasmill_core::{EventTime, Path};
+use wasmill_core::{EventTime, Format, Path};
 
 pub use environment::{Environment, FILLED_BYTES_MAX};
 pub use identifier::{Identifier, IdentifierError, TableName};
@@ -47,6 +47,8 @@ pub struct Config {
     pub name: String,
     /// Where events come from.
     pub source: SourceConfig,
+    /// What its events are.
+    pub format: Format,
     /// How an event's time is found.
     pub event_time: EventTime,
     /// The plugin directory; `None`: events pass through.
@@ -80,9 +82,9 @@ pub struct Config {
 pub enum SourceConfig {
     /// Topics of a Kafka cluster, as a member of a consumer group.
     Kafka(KafkaConfig),
-    /// JSON lines on standard input.
+    /// Lines on standard input.
     Stdin,
-    /// JSON lines of a file.
+    /// Lines of a file.
     File {
         /// Its path.
         path: PathBuf,

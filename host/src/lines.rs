@@ -1,7 +1,9 @@
-//! JSON lines: the sources `stdin` and `file`, the sinks `file` and `stdout`.
+//! Lines: the sources `stdin` and `file`, the sinks `file` and `stdout`.
 
+mod input;
 mod sink;
 mod source;
 
+pub use input::Progress;
 pub use sink::{LineSink, encode_lines};
-pub use source::{LineSource, LineSourceError, Progress};
+pub use source::{LineSource, LineSourceError};

@@ -8,7 +8,7 @@ use crate::row::{Place, Row, TextArena};
 use crate::scan::Scanner;
 use crate::trie::{Target, Trie};
 use crate::writes::Writes;
-use crate::{Batch, FieldKind, Path, RawBatch, Record, Rejection, SlotState};
+use crate::{Batch, FieldKind, Format, Path, RawBatch, Rejection, SlotState};
 
 /// So many cells are cleared at once, or one row.
 const CELLS_AHEAD: usize = 256;
@@ -38,6 +38,7 @@ pub struct Projection {
     columns: Vec<Column>,
     trie: Trie,
     raw_columns: Vec<usize>,
+    format: Format,
     event_bytes_max: usize,
     writes: Writes,
 }
@@ -48,13 +49,19 @@ pub struct ProjectionBuilder {
     columns: Vec<Column>,
     writes: Vec<Path>,
     event_time: EventTime,
+    format: Format,
     event_bytes_max: usize,
 }
 
 impl ProjectionBuilder {
     /// No column yet; payloads over `event_bytes_max` bytes are rejected (code `too_large`).
     pub fn new(event_time: EventTime, event_bytes_max: usize) -> Self {
-        Self { columns: Vec::new(), writes: Vec::new(), event_time, event_bytes_max }
+        Self { columns: Vec::new(), writes: Vec::new(), event_time, format: Format::Json, event_bytes_max }
+    }
+
+    /// Says what the payloads are, where that is not JSON.
+    pub fn format(&mut self, format: Format) {
+        self.format = format;
     }
 
     /// The index of the column for `path` and `kind`, made if it is not there.
@@ -93,6 +100,7 @@ impl ProjectionBuilder {
             raw_columns: (0..self.columns.len()).filter(raw).collect(),
             columns: self.columns,
             trie,
+            format: self.format,
             event_bytes_max: self.event_bytes_max,
             writes,
         })
@@ -134,7 +142,13 @@ impl Projection {
     ///
     /// Numbers are integers when they have no fraction and no exponent and fit 64 bits (`-0` is 0); all others are floats,
     /// rounded correctly; one beyond the floats' range is of another type in a float column.
-    pub fn extract(self: &Arc<Self>, raw: RawBatch) -> (Batch, Vec<Rejection>) {
+    ///
+    /// Of [`Format::Text`] an event's document is the object made of its text; only `tombstone`, `too_large` and `bad_utf8` are
+    /// left of these rejections, and of white space is made a message of white space.
+    pub fn extract(self: &Arc<Self>, mut raw: RawBatch) -> (Batch, Vec<Rejection>) {
+        if self.format == Format::Text {
+            raw.read_as_text(self.event_bytes_max);
+        }
         let (columns, places) = (self.columns.len(), self.writes.places());
         // Rows are cleared some at a time, so that they are at hand when they are filled.
         let rows_ahead = (CELLS_AHEAD / columns.max(1)).max(1);
@@ -163,7 +177,7 @@ impl Projection {
                 time_ns: None,
                 text: &mut text,
             };
-            match self.extract_event(raw.payload(event), record, &mut scanner, &mut row) {
+            match self.extract_event(&raw, event, &mut scanner, &mut row) {
                 Ok(()) => {
                     live.push(event as u32);
                     times.push(row.time_ns.unwrap_or(record.timestamp_ns));
@@ -184,26 +198,35 @@ impl Projection {
     #[inline]
     fn extract_event(
         &self,
-        payload: Option<&[u8]>,
-        record: &Record,
+        raw: &RawBatch,
+        event: usize,
         scanner: &mut Scanner<'_>,
         row: &mut Row<'_>,
     ) -> Result<(), Fault> {
-        let payload = self.check(payload, record)?;
-        scanner.object(payload, row)?;
+        let document = self.document(raw, event)?;
+        scanner.object(document, row)?;
         for &column in &self.raw_columns {
-            row.raw(column, payload);
+            row.raw(column, document);
         }
         if row.text.overflowed() { Err(Fault::TooMuchText) } else { Ok(()) }
     }
 
     #[inline]
-    fn check<'r>(&self, payload: Option<&'r [u8]>, record: &Record) -> Result<&'r [u8], Fault> {
-        let payload = payload.ok_or(Fault::Tombstone)?;
-        let length = record.cut_from.unwrap_or(payload.len() as u64);
-        if record.cut_from.is_some() || payload.len() > self.event_bytes_max {
+    fn document<'r>(&self, raw: &'r RawBatch, event: usize) -> Result<&'r [u8], Fault> {
+        let payload = raw.payload(event).ok_or(Fault::Tombstone)?;
+        let cut_from = raw.records()[event].cut_from;
+        if cut_from.is_some() || payload.len() > self.event_bytes_max {
+            let length = cut_from.unwrap_or(payload.len() as u64);
             return Err(Fault::TooLarge { length, limit: self.event_bytes_max as u64 });
         }
-        if payload.is_empty() { Err(Fault::Empty) } else { Ok(payload) }
+        match self.format {
+            Format::Json if payload.is_empty() => Err(Fault::Empty),
+            Format::Json => Ok(payload),
+            Format::Text => raw.document(event).ok_or_else(|| no_text(payload)),
+        }
     }
+}
+
+fn no_text(payload: &[u8]) -> Fault {
+    Fault::BadUtf8 { at: std::str::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len) }
 }

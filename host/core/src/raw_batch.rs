@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::PartitionId;
+use crate::documents::Documents;
 
 /// A byte range of a text or an arena below 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -68,6 +69,8 @@ pub struct RawBatch {
     partition: Arc<PartitionId>,
     records: Vec<Record>,
     content: Content,
+    /// What is scanned, where that is not the payloads themselves.
+    documents: Option<Documents>,
     first_offset: i64,
     next_offset: i64,
 }
@@ -137,7 +140,7 @@ impl RawBatch {
     /// [`push`](Self::push).
     pub fn new(partition: Arc<PartitionId>, first_offset: i64) -> Self {
         let content = Content::Copied(Copied::default());
-        Self { partition, records: Vec::new(), content, first_offset, next_offset: first_offset }
+        Self { partition, records: Vec::new(), content, documents: None, first_offset, next_offset: first_offset }
     }
 
     /// A batch that begins at `first_offset` and holds `records`, whose payloads and keys, `bytes` together, stay with
@@ -156,7 +159,8 @@ impl RawBatch {
             assert!(record.offset >= next, "offsets rise within a batch: {} < {next}", record.offset);
             record.offset + 1
         });
-        Self { partition, records, content: Content::Lent { lender, bytes }, first_offset, next_offset }
+        let content = Content::Lent { lender, bytes };
+        Self { partition, records, content, documents: None, first_offset, next_offset }
     }
 
     /// Copies one event in. Offsets must rise (several alerts of one event share its offset); the batch then ends after
@@ -241,6 +245,21 @@ impl RawBatch {
         match &self.content {
             Content::Copied(copied) => copied.events[index].payload.map(|span| copied.slice(span)),
             Content::Lent { lender, .. } => lender.payload(index),
+        }
+    }
+
+    /// Has every payload of at most `bytes_max` bytes scanned as a text.
+    pub(crate) fn read_as_text(&mut self, bytes_max: usize) {
+        self.documents = Some(Documents::of_text(self, bytes_max));
+    }
+
+    /// What is scanned of event `index`: its payload, or the object that was made of it. `None` for a tombstone, and for what
+    /// is no text where there should be one.
+    #[inline]
+    pub(crate) fn document(&self, index: usize) -> Option<&[u8]> {
+        match &self.documents {
+            None => self.payload(index),
+            Some(documents) => documents.get(index),
         }
     }
 

@@ -12,20 +12,20 @@ use crate::{Batch, State};
 impl Batch {
     /// The payload of an event after enrichment: the source's bytes with each written field replacing the (last) existing
     /// value's bytes or inserted before the closing brace; absent parents are made. Borrowed when nothing was written.
-    /// Empty for a tombstone. Without meaning for events that were rejected.
+    /// Of a text it is the object made of it. Empty for a tombstone. Without meaning for events that were rejected.
     pub fn payload(&self, event: u32) -> Cow<'_, [u8]> {
         if self.is_written(event) {
             let mut out = Vec::new();
             self.payload_into(event, &mut out);
             Cow::Owned(out)
         } else {
-            Cow::Borrowed(self.raw.payload(event as usize).unwrap_or_default())
+            Cow::Borrowed(self.raw.document(event as usize).unwrap_or_default())
         }
     }
 
     /// Appends what [`Batch::payload`] answers.
     pub fn payload_into(&self, event: u32, out: &mut Vec<u8>) {
-        let payload = self.raw.payload(event as usize).unwrap_or_default();
+        let payload = self.raw.document(event as usize).unwrap_or_default();
         let value = |field| self.written_value(field, event);
         splice(payload, self.projection.writes(), self.places_of(event), &value, out);
     }

@@ -165,5 +165,5 @@ fn word<'c>(config: &'c Json, key: &str) -> &'c str {
 
 fn source(config: &Json) -> String {
     let keys = config["source"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-    keys.filter(|key| *key != "event_time").collect()
+    keys.filter(|key| !matches!(*key, "event_time" | "format")).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
-use wasmill_core::EventTime;
+use wasmill_core::{EventTime, Format};
 
 use super::units::{duration_text, size_text};
 use super::{
@@ -18,6 +18,10 @@ pub fn redacted(config: &Config) -> Json {
     if let EventTime::Field(path) = &config.event_time {
         source["event_time"] = json!(path.to_string());
     }
+    source["format"] = match config.format {
+        Format::Json => json!("json"),
+        Format::Text => json!("text"),
+    };
     json!({
         "name": config.name,
         "digest": config.digest.to_string(),

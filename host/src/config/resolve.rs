@@ -6,16 +6,17 @@ mod kafka;
 mod kafka_sink;
 mod settings;
 mod sinks;
+mod source;
 mod table;
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use wasmill_core::{Digest, EventTime, PathError};
+use wasmill_core::{Digest, Format, PathError};
 
 use super::mistake::Collector;
 use super::place::Place;
-use super::raw::{RawBatch, RawPipeline, RawSource};
+use super::raw::{RawBatch, RawPipeline};
 use super::units::{DURATION_HINT, SIZE_HINT, duration, duration_text, size, size_text};
 use super::{BatchConfig, Config, Environment, HomeConfig, KafkaConfig, SourceConfig};
 use claims::{Claims, Use};
@@ -59,9 +60,13 @@ pub(super) fn resolve(
     let source_place = root.child("source");
     let event_time = resolver.event_time(&raw.source, source_place);
     let source = resolver.source(&raw.source, source_place);
+    let format = resolver.format(&raw.source.format, source_place.child("format"));
     let plugins = raw.plugins.as_ref().map(|path| resolver.path(path));
     let batch = resolver.batch(&raw.batch, root.child("batch"));
-    let sinks = resolver.sinks(&raw.sinks, root.child("sinks"));
+    let mut sinks = resolver.sinks(&raw.sinks, root.child("sinks"));
+    if let (Some(Format::Text), Some(sinks)) = (format, &mut sinks) {
+        source::take_raw_as_text(sinks);
+    }
     let home = resolver.home(raw, sinks.as_deref(), root);
     let dead_letters = resolver.dead_letters(raw, root.child("dead_letters"));
     let retention = settings::retention(&raw.retention);
@@ -77,6 +82,7 @@ pub(super) fn resolve(
     Some(Config {
         name: name?,
         source: source?,
+        format: format?,
         event_time: event_time?,
         plugins,
         batch: batch?,
@@ -149,31 +155,6 @@ impl Resolver<'_> {
             Ok(path) => Some(path),
             Err(error) => self.wrong(place, format!("{} {}", place.quoted(), path_problem(&error))),
         }
-    }
-
-    fn event_time(&mut self, raw: &RawSource, source: Place<'_>) -> Option<EventTime> {
-        match &raw.event_time {
-            None => Some(EventTime::Record),
-            Some(path) => self.field(path, source.child("event_time")).map(EventTime::Field),
-        }
-    }
-
-    fn source(&mut self, raw: &RawSource, place: Place<'_>) -> Option<SourceConfig> {
-        if let Some(kafka) = &raw.kafka {
-            let kafka = self.kafka(kafka, place.child("kafka"))?;
-            self.read_kafka = Some(kafka.clone());
-            return Some(SourceConfig::Kafka(kafka));
-        }
-        let Some(file) = &raw.file else { return raw.stdin.as_ref().map(|_| SourceConfig::Stdin) };
-        let path_place = place.child("file").child("path");
-        if let Some(ending) = [".zst", ".gz", ".bz2", ".xz"].iter().find(|ending| file.path.ends_with(**ending)) {
-            let message =
-                format!("compressed files ({ending}) cannot be read; decompress it first, or into the source stdin");
-            return self.wrong(path_place, message);
-        }
-        let path = self.path(&file.path);
-        self.claim(&path, "the source", Use::Alone, path_place);
-        Some(SourceConfig::File { path })
     }
 
     fn batch(&mut self, raw: &RawBatch, place: Place<'_>) -> Option<BatchConfig> {

@@ -1,20 +1,21 @@
-//! Events from JSON lines: standard input or a file.
+//! Events from lines: standard input or a file.
 //!
-//! A line's offset is the byte at which it starts, so a file can be resumed where the ledger says. A file's identity is
-//! its device, inode and the hash of its first 4 KiB: a file that was replaced is another one. Blank lines are skipped.
-//! A line over the limit is read to its end, but only its beginning is kept.
+//! A line's offset is the byte at which it starts, so a file can be resumed where the ledger says; of a compressed file that is
+//! the byte of what was compressed, and what lies before it is decompressed once more. A file's identity is its device, inode
+//! and the hash of its first 4 KiB: a file that was replaced is another one. Blank lines are skipped. A line over the limit is
+//! read to its end, but only its beginning is kept.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, copy, sink};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 use wasmill_core::{Digest, PartitionId, RawBatch};
 
+use super::input::{Compression, Counted, Progress};
 use crate::config::BatchConfig;
 
 /// How much of a file's beginning goes into its identity.
@@ -37,32 +38,17 @@ pub enum LineSourceError {
     },
     /// The ledger is ahead of the file.
     #[error(
-        "{path} has {size} bytes but the ledger is at byte {offset}: the file was cut; move it away and write a new one, or set the position with `wasmill offsets set`",
+        "{path} has {size} bytes of lines but the ledger is at byte {offset}: the file was cut; move it away and write a new one, or set the position with `wasmill offsets set`",
         path = path.display()
     )]
     Shrunk {
         /// The file.
         path: PathBuf,
-        /// Its size in bytes.
+        /// Its size in bytes, decompressed.
         size: u64,
         /// The ledger's position.
         offset: i64,
     },
-}
-
-/// How far a source with an end has come, in bytes.
-#[derive(Debug, Default)]
-pub struct Progress {
-    read: AtomicU64,
-    total: AtomicU64,
-}
-
-impl Progress {
-    /// Bytes read and bytes in all; `None` where the end is not known.
-    pub fn bytes(&self) -> Option<(u64, u64)> {
-        let total = self.total.load(Ordering::Relaxed);
-        (total > 0).then(|| (self.read.load(Ordering::Relaxed), total))
-    }
 }
 
 /// A source of lines: one partition with one reader thread.
@@ -76,7 +62,7 @@ pub struct LineSource {
 #[derive(Debug)]
 enum Input {
     Stdin,
-    File(PathBuf, File),
+    File { path: PathBuf, file: File, compression: Compression },
 }
 
 impl LineSource {
@@ -98,15 +84,18 @@ impl LineSource {
         if metadata.is_dir() {
             return Err(failed(std::io::Error::from(std::io::ErrorKind::IsADirectory)));
         }
-        let topic_id = if metadata.is_file() {
+        // What is no file, a pipe for instance, cannot be looked at before it is read.
+        let (topic_id, compression) = if metadata.is_file() {
             let mut head = Vec::with_capacity(IDENTITY_BYTES);
             (&mut file).take(IDENTITY_BYTES as u64).read_to_end(&mut head).map_err(failed)?;
-            format!("{:x}:{:x}:{:#}", metadata.dev(), metadata.ino(), Digest::of(&head))
+            let topic_id = format!("{:x}:{:x}:{:#}", metadata.dev(), metadata.ino(), Digest::of(&head));
+            (topic_id, Compression::of(&head))
         } else {
-            format!("{:x}:{:x}", metadata.dev(), metadata.ino())
+            (format!("{:x}:{:x}", metadata.dev(), metadata.ino()), Compression::None)
         };
         let partition = identity("file", &path.display().to_string(), topic_id);
-        Ok(Self { partition, input: Input::File(path.to_owned(), file), progress: Arc::default() })
+        let input = Input::File { path: path.to_owned(), file, compression };
+        Ok(Self { partition, input, progress: Arc::default() })
     }
 
     /// Its one partition.
@@ -129,21 +118,21 @@ impl LineSource {
         offset: i64,
         limits: BatchConfig,
     ) -> Result<mpsc::Receiver<Result<RawBatch, LineSourceError>>, LineSourceError> {
-        let (path, reader): (PathBuf, Box<dyn Read + Send>) = match self.input {
-            Input::Stdin => (PathBuf::from("standard input"), Box::new(std::io::stdin())),
-            Input::File(path, file) => {
-                let file = seek(&path, file, offset, &self.progress)?;
-                (path, Box::new(file))
+        let Opened { path, reader, skip } = match self.input {
+            Input::Stdin => {
+                Opened { path: PathBuf::from("standard input"), reader: Box::new(std::io::stdin()), skip: 0 }
             }
+            Input::File { path, file, compression } => open(path, file, compression, offset, &self.progress)?,
         };
         let (batches, receiver) = mpsc::channel(READ_AHEAD);
         let lines = Lines {
             reader: BufReader::with_capacity(BUFFER_BYTES, reader),
             partition: self.partition,
             offset,
+            skip,
             limits,
             line: Vec::new(),
-            progress: self.progress,
+            failed: None,
         };
         std::thread::Builder::new()
             .name("lines".to_owned())
@@ -166,33 +155,57 @@ fn identity(source: &str, topic: &str, topic_id: String) -> Arc<PartitionId> {
     })
 }
 
-fn seek(path: &Path, mut file: File, offset: i64, progress: &Progress) -> Result<File, LineSourceError> {
-    let failed = |reason| LineSourceError::Io { path: path.to_owned(), reason };
+/// What is read, from where on.
+struct Opened {
+    path: PathBuf,
+    reader: Box<dyn Read + Send>,
+    /// Bytes that come before the first line.
+    skip: u64,
+}
+
+/// Opens a file at `offset` of its lines.
+fn open(
+    path: PathBuf,
+    mut file: File,
+    compression: Compression,
+    offset: i64,
+    progress: &Arc<Progress>,
+) -> Result<Opened, LineSourceError> {
+    let failed = |reason| LineSourceError::Io { path: path.clone(), reason };
     let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Ok(file);
+    let mut skip = 0;
+    if metadata.is_file() {
+        let mut at = u64::try_from(offset).unwrap_or(0);
+        if compression != Compression::None {
+            (skip, at) = (at, 0);
+        } else if metadata.len() < at {
+            return Err(LineSourceError::Shrunk { path, size: metadata.len(), offset });
+        }
+        file.seek(SeekFrom::Start(at)).map_err(failed)?;
+        progress.begin(at, metadata.len());
     }
-    let at = u64::try_from(offset).unwrap_or(0);
-    if metadata.len() < at {
-        return Err(LineSourceError::Shrunk { path: path.to_owned(), size: metadata.len(), offset });
-    }
-    file.seek(SeekFrom::Start(at)).map_err(failed)?;
-    progress.total.store(metadata.len(), Ordering::Relaxed);
-    progress.read.store(at, Ordering::Relaxed);
-    Ok(file)
+    let reader = compression.reader(Counted { file, progress: Arc::clone(progress) }).map_err(failed)?;
+    Ok(Opened { path, reader, skip })
 }
 
 struct Lines<R> {
     reader: BufReader<R>,
     partition: Arc<PartitionId>,
     offset: i64,
+    skip: u64,
     limits: BatchConfig,
     line: Vec<u8>,
-    progress: Arc<Progress>,
+    /// What went wrong after the lines of the batch before.
+    failed: Option<std::io::Error>,
 }
 
 impl<R: Read> Lines<R> {
     fn run(mut self, batches: &mpsc::Sender<Result<RawBatch, LineSourceError>>, path: &Path) {
+        if let Err(error) = self.skip(path) {
+            // Fails only when nobody reads any more.
+            let _ = batches.blocking_send(Err(error));
+            return;
+        }
         loop {
             let batch = self.next_batch();
             let failed = batch.is_err();
@@ -204,12 +217,30 @@ impl<R: Read> Lines<R> {
         }
     }
 
+    fn skip(&mut self, path: &Path) -> Result<(), LineSourceError> {
+        let skipped = copy(&mut (&mut self.reader).take(self.skip), &mut sink());
+        let size = skipped.map_err(|reason| LineSourceError::Io { path: path.to_owned(), reason })?;
+        if size < self.skip {
+            return Err(LineSourceError::Shrunk { path: path.to_owned(), size, offset: self.offset });
+        }
+        Ok(())
+    }
+
     /// A batch of what is there: it ends when the buffer is empty and reading on would wait, so a slow writer's lines are not
     /// held back. An empty batch that has not moved on is the end.
     fn next_batch(&mut self) -> std::io::Result<RawBatch> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let mut batch = RawBatch::new(Arc::clone(&self.partition), self.offset);
         loop {
-            let length = self.read_line()?;
+            let length = match self.read_line() {
+                Err(error) if !batch.is_empty() => {
+                    self.failed = Some(error);
+                    return Ok(batch);
+                }
+                length => length?,
+            };
             if length == 0 {
                 return Ok(batch);
             }
@@ -224,7 +255,6 @@ impl<R: Read> Lines<R> {
     fn take_line(&mut self, batch: &mut RawBatch, length: u64) {
         let start = self.offset;
         self.offset += length as i64;
-        self.progress.read.store(self.offset as u64, Ordering::Relaxed);
         let kept = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         let kept = kept.strip_suffix(b"\r").unwrap_or(kept);
         if !kept.is_empty() {
@@ -268,67 +298,4 @@ fn arrival_ns() -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: BatchConfig = BatchConfig { events_max: 3, bytes_max: 1 << 20, event_bytes_max: 8 };
-
-    fn read(content: &[u8], offset: i64) -> Vec<RawBatch> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("in.jsonl");
-        std::fs::write(&path, content).unwrap();
-        let mut batches = LineSource::file(&path).unwrap().start(offset, LIMITS).unwrap();
-        std::iter::from_fn(|| batches.blocking_recv()).map(Result::unwrap).collect()
-    }
-
-    fn payloads(batches: &[RawBatch]) -> Vec<String> {
-        let events = batches.iter().flat_map(|batch| (0..batch.len()).filter_map(|n| batch.payload(n)));
-        events.map(|payload| String::from_utf8_lossy(payload).into_owned()).collect()
-    }
-
-    #[test]
-    fn offset_of_a_line_is_its_first_byte_and_blank_lines_are_skipped() {
-        let batches = read(b"{}\n\n{\"a\":1}\r\nlast", 0);
-        assert_eq!(payloads(&batches), ["{}", "{\"a\":1}", "last"]);
-        let offsets: Vec<_> = batches.iter().flat_map(|batch| batch.records()).map(|record| record.offset).collect();
-        assert_eq!(offsets, [0, 4, 13]);
-        assert_eq!(batches.last().unwrap().next_offset(), 17);
-    }
-
-    #[test]
-    fn file_is_resumed_at_an_offset() {
-        assert_eq!(payloads(&read(b"{}\n{\"a\":1}\n", 3)), ["{\"a\":1}"]);
-    }
-
-    #[test]
-    fn batch_is_cut_at_events_max() {
-        assert_eq!(read(b"1\n2\n3\n4\n", 0).iter().map(RawBatch::len).collect::<Vec<_>>(), [3, 1]);
-    }
-
-    #[test]
-    fn line_at_the_limit_is_whole_and_a_longer_one_is_cut_and_says_so() {
-        let batches = read(b"12345678\n12345678901234567890\n1\n", 0);
-        assert_eq!(payloads(&batches), ["12345678", "1234567890", "1"]);
-        let cut: Vec<_> = batches.iter().flat_map(|batch| batch.records()).map(|record| record.cut_from).collect();
-        assert_eq!(cut, [None, Some(21), None]);
-    }
-
-    #[test]
-    fn file_that_shrank_is_refused_with_its_numbers() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("in.jsonl");
-        std::fs::write(&path, "{}\n").unwrap();
-        let error = LineSource::file(&path).unwrap().start(10, LIMITS).unwrap_err();
-        assert!(matches!(error, LineSourceError::Shrunk { size: 3, offset: 10, .. }));
-    }
-
-    #[test]
-    fn replaced_file_is_another_topic() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("in.jsonl");
-        std::fs::write(&path, "{}\n").unwrap();
-        let before = LineSource::file(&path).unwrap().partition().topic_id.clone();
-        std::fs::write(&path, "[]\n").unwrap();
-        assert_ne!(LineSource::file(&path).unwrap().partition().topic_id, before);
-    }
-}
+mod tests;

@@ -48,6 +48,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
     }
 
     let mut events = ProjectionBuilder::new(config.event_time.clone(), config.batch.event_bytes_max);
+    events.format(config.format);
     let mut alerts = ProjectionBuilder::new(EventTime::Record, ALERT_BYTES_MAX);
     let generation = Generation::new(plugins.iter().map(|(plugin, _)| Arc::clone(plugin)).collect(), &mut events);
     let kafka = kafka_sinks(config).await?;

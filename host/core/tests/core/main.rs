@@ -9,4 +9,5 @@ mod columns;
 mod hostile;
 mod spacing;
 mod support;
+mod text;
 mod writes;

@@ -13,10 +13,15 @@ use crate::config::read::Ordered;
 pub(in crate::config) struct RawSource {
     /// Topics of a Kafka cluster, as a member of a consumer group.
     pub(in crate::config) kafka: Option<RawKafka>,
-    /// JSON lines on standard input: `stdin: {}`. They cannot be read again.
+    /// Lines on standard input: `stdin: {}`. They cannot be read again.
     pub(in crate::config) stdin: Option<RawNothing>,
-    /// JSON lines of a file.
+    /// Lines of a file, which may be compressed by gzip or Zstandard.
     pub(in crate::config) file: Option<RawFile>,
+    /// What an event is: `json` (an object), or `text`: a line of text becomes the object `{"message": "the line"}`, and
+    /// `$raw` and dead letters keep the line.
+    #[serde(default = "json")]
+    #[schemars(extend("enum" = ["json", "text"]))]
+    pub(in crate::config) format: String,
     /// The field that holds an event's time, as RFC 3339 text or an integer of milliseconds since 1970. By default, and where
     /// the field has neither, it is the record's own time, and for `stdin` and `file` the time of arrival.
     pub(in crate::config) event_time: Option<String>,
@@ -48,6 +53,10 @@ pub(in crate::config) struct RawKafka {
     /// Their values are never shown.
     #[serde(default)]
     pub(in crate::config) options: Ordered<Passthrough>,
+}
+
+fn json() -> String {
+    "json".to_owned()
 }
 
 fn earliest() -> String {
