@@ -20,7 +20,6 @@ pub(in crate::config) struct RawSource {
     /// What an event is: `json` (an object), or `text`: a line of text becomes the object `{"message": "the line"}`, and
     /// `$raw` and dead letters keep the line.
     #[serde(default = "json")]
-    #[schemars(extend("enum" = ["json", "text"]))]
     pub(in crate::config) format: String,
     /// The field that holds an event's time, as RFC 3339 text or an integer of milliseconds since 1970. By default, and where
     /// the field has neither, it is the record's own time, and for `stdin` and `file` the time of arrival.

@@ -15,7 +15,7 @@ const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("text", Format::T
 /// Formats that people will ask for, and what to do.
 const NOT_READ: [(&str, &str); 3] =
     [("avro", AS_JSON), ("protobuf", AS_JSON), ("csv", "write text, and take the line apart in a plugin")];
-const AS_JSON: &str = "it is not read; have it turned into JSON before, as Kafka Connect's JsonConverter does";
+const AS_JSON: &str = "have it turned into JSON before, Kafka Connect can do that";
 
 impl Resolver<'_> {
     pub(super) fn event_time(&mut self, raw: &RawSource, source: Place<'_>) -> Option<EventTime> {
