@@ -40,9 +40,12 @@ impl Letters {
         self.from.produce(&self.input, 0, records).expect("they are written");
     }
 
-    fn run(&self) {
+    fn run(&self, received: u64, dead_letters: u64) {
         let ran = self.pipeline.run(b"");
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let report = ran.report();
+        let counted = (report["received"].as_u64(), report["dead_letters"].as_u64());
+        assert_eq!(counted, (Some(received), Some(dead_letters)), "{report}\n{}", ran.stderr);
     }
 
     /// What is in the topic, by origin's offset.
@@ -88,7 +91,7 @@ fn letter_has_the_events_parts_and_what_happened_and_comes_once_beside_the_file(
     let Some(brokers) = services::kafka() else { return };
     let Some(letters) = Letters::new(&brokers, HOME, &[], ", file: { path: dead.jsonl }") else { return };
     letters.produce(records());
-    letters.run();
+    letters.run(4, 3);
     let found = letters.found();
     assert_first_two(&found);
     assert_eq!((found.len(), ids(&found).len()), (3, 3));
@@ -99,7 +102,7 @@ fn letter_has_the_events_parts_and_what_happened_and_comes_once_beside_the_file(
     assert_eq!((offset(&found[2]), found[2].text().as_str()), (3, r#"{"n":"one"}"#));
 
     letters.produce([Record::of("the next one")]);
-    letters.run();
+    letters.run(1, 1);
     let found = letters.found();
     assert_eq!((found.len(), offset(&found[3])), (4, 4), "the mark is where the last run ended");
     let lines = std::fs::read_to_string(letters.pipeline.path("dead.jsonl")).expect("the file is there too");
@@ -113,7 +116,7 @@ fn letter_without_a_home_is_written_before_its_position() {
     let Some(brokers) = services::kafka() else { return };
     let Some(letters) = Letters::new(&brokers, HOMELESS, &[], "") else { return };
     letters.produce(records());
-    letters.run();
+    letters.run(4, 2);
     let found = letters.found();
     assert_first_two(&found);
     assert_eq!(found.len(), 2);
@@ -124,7 +127,7 @@ fn letter_that_is_larger_than_its_topic_takes_comes_without_its_value() {
     let Some(brokers) = services::kafka() else { return };
     let Some(letters) = Letters::new(&brokers, HOME, &[("max.message.bytes", "2000")], "") else { return };
     letters.produce([Record { key: Some(b"key".to_vec()), ..Record::of("x".repeat(3_000)) }, Record::of("y")]);
-    letters.run();
+    letters.run(2, 2);
     let [large, small] = &letters.found()[..] else { panic!("two letters") };
     assert_eq!((large.key.as_deref(), large.value.as_deref()), (Some(b"key".as_slice()), None));
     assert_eq!((large.header("wasmill-omitted").as_str(), small.header("wasmill-omitted").as_str()), ("value", ""));
@@ -161,7 +164,7 @@ fn topic_of_letters_that_is_away_holds_up_no_event_and_has_every_letter_after_ki
     });
     running.kill();
     kafka.restart().expect("the broker starts");
-    letters.run();
+    letters.run(0, 0);
     let found = letters.found();
     assert_eq!(ids(&found).len(), 4_000);
     assert!(found.len() < 4_000 + 3 * 500, "{}: at most a round again for each kill", found.len());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -78,9 +79,14 @@ pub fn read_topic(brokers: &str, topic: &str) -> Result<Vec<Found>> {
                 };
                 found.insert((one.partition, one.offset), one);
             }
-            Some(Err(rdkafka::error::KafkaError::PartitionEOF(partition))) => {
-                // The end may be another one than was asked for: what matters is that it was reached.
-                ends.remove(&partition);
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                // The last offsets may be no messages (a transaction's marks, compaction), so only the client knows its place.
+                let reached = consumer.position()?.find_partition(topic, partition).map(|position| position.offset());
+                if let Some(Offset::Offset(offset)) = reached
+                    && ends.get(&partition).is_some_and(|end| offset >= *end)
+                {
+                    ends.remove(&partition);
+                }
             }
             Some(Err(error)) => return Err(error.into()),
             None => {}
