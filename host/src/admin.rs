@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,6 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use wasmill_expr::time::format_rfc3339;
 
 use crate::metrics;
 use crate::status::Status;
@@ -49,12 +51,22 @@ async fn ready(State(status): State<Arc<Status>>) -> impl IntoResponse {
 }
 
 async fn stats(State(status): State<Arc<Status>>) -> Json<Value> {
+    let (last_minute, last) = status.tally.recent();
+    let last_processed_at = last.map(rfc3339);
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "report": status.tally.report(),
+        "last_minute": last_minute,
+        "last_processed_at": last_processed_at,
+        "lag": status.lag(),
         "lanes": status.lanes(),
         "health": status.health.parts(),
     }))
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+    format_rfc3339(nanos).as_str().to_owned()
 }
 
 async fn metrics_page(State(status): State<Arc<Status>>) -> impl IntoResponse {

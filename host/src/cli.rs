@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     arg_required_else_help = true,
     after_help = "Examples:\n  wasmill demo                      everything at work, with no server to set up\n  \
                   wasmill validate pipeline.yaml    check a pipeline and see what it guarantees\n  \
+                  wasmill doctor pipeline.yaml      ask its brokers and databases whether it could run\n  \
                   wasmill run pipeline.yaml         run it\n\n\
                   Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration.\n\
                   LOG_LEVEL (or RUST_LOG) sets what is logged: error, warn, info, debug, trace."
@@ -29,6 +30,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check a pipeline without connecting to anything
     Validate(ValidateArgs),
+    /// Ask every system of a pipeline whether it could run
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of a pipeline's file
     Schema(SchemaArgs),
     /// Show everything at work: a Kafka broker inside the process, the shipped plugins, SQLite
@@ -72,9 +75,26 @@ pub struct RunArgs {
 /// `wasmill validate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  wasmill validate pipeline.yaml\n  \
-                        wasmill validate pipeline.yaml --format json | jq .guarantees\n\n\
+                        wasmill validate pipeline.yaml --format json | jq .guarantees\n  \
+                        wasmill validate pipeline.yaml --sql | psql \"$OWNER_URL\"\n\n\
                         Every mistake is printed with its line; the exit code is then 78.")]
 pub struct ValidateArgs {
+    /// The pipeline's YAML file
+    pub config: PathBuf,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Output,
+    /// Print the SQL that an owner runs once, so that the pipeline's user needs the fewest rights: tables and GRANTs
+    #[arg(long, conflicts_with = "format")]
+    pub sql: bool,
+}
+
+/// `wasmill doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  wasmill doctor pipeline.yaml\n  \
+                        wasmill doctor pipeline.yaml --format json | jq '.findings[] | select(.state != \"well\")'\n\n\
+                        Nothing is changed anywhere. Exit codes: 0 it could run, 1 something is in the way, 78 the file has mistakes.")]
+pub struct DoctorArgs {
     /// The pipeline's YAML file
     pub config: PathBuf,
     /// How the result is printed

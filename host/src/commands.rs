@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 pub mod demo;
+pub mod doctor;
 pub mod offsets;
 pub mod pipe;
 pub mod run;

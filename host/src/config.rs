@@ -15,6 +15,7 @@ mod resolve;
 mod scalar;
 mod schema;
 mod secret;
+mod topics;
 mod tree;
 mod units;
 
@@ -28,13 +29,14 @@ use serde::{Deserialize, Serialize};
 use wasmill_core::{EventTime, Format, Path};
 
 pub use environment::{Environment, FILLED_BYTES_MAX};
-pub use identifier::{Identifier, IdentifierError, TableName};
+pub use identifier::{Identifier, IdentifierError, TableName, quoted_name};
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use redact::redacted;
 pub use reference::reference;
 pub use resolve::{COLUMNS_MAX, SINKS_MAX, TOPICS_MAX};
 pub use schema::json_schema;
 pub use secret::Secret;
+pub use topics::{TopicPattern, Topics};
 pub use tree::{DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};
 
 /// Where the admin pages are unless `admin` says otherwise.
@@ -63,6 +65,8 @@ pub struct Config {
     pub dead_letters: DeadLetterConfig,
     /// How long home keeps what nothing depends on.
     pub retention: RetentionConfig,
+    /// When the pipeline counts as ill.
+    pub health: HealthConfig,
     /// How plugins are loaded and run.
     pub engine: EngineConfig,
     /// How often and how long a failing sink is tried again.
@@ -97,7 +101,7 @@ pub struct KafkaConfig {
     /// `host:port`, joined by commas.
     pub brokers: String,
     /// Topics to read; at least one.
-    pub topics: Vec<String>,
+    pub topics: Topics,
     /// The consumer group.
     pub group: String,
     /// Static membership: the same id comes back without a rebalance.
@@ -271,6 +275,23 @@ pub struct TableConfig {
     pub time: Option<Identifier>,
     /// The columns in the file's order; at least one, names distinct.
     pub columns: Vec<ColumnConfig>,
+    /// The columns that tell one row from another; empty: every event is a row of its own.
+    pub key: Vec<Identifier>,
+    /// What becomes of a row whose key is there already.
+    pub on_duplicate: OnDuplicate,
+}
+
+/// What becomes of a row whose key is in the table already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDuplicate {
+    /// The table decides: where it forbids it, the row becomes a dead letter.
+    #[default]
+    Reject,
+    /// The row that is there stays.
+    Ignore,
+    /// The row that is there gets the new one's values.
+    Update,
 }
 
 /// One column.
@@ -356,6 +377,15 @@ impl DeadLetterConfig {
     pub fn is_none(&self) -> bool {
         self.file.is_none() && self.kafka.is_none()
     }
+}
+
+/// When the pipeline counts as ill.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HealthConfig {
+    /// The most dead letters for each event of the last minute.
+    pub error_rate_max: Option<f64>,
+    /// The most events between what was read and the end of the partitions.
+    pub lag_max: Option<u64>,
 }
 
 /// How long home keeps what nothing depends on.

@@ -1,6 +1,7 @@
 //! What leaves the engine threads: a batch after its plugins, encoded for every sink, ready to be committed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Stage};
 use wasmill_engine::Cost;
@@ -20,6 +21,8 @@ pub struct Delivery {
     pub dead_letters: Vec<DeadLetter>,
     /// The digest of the generation that ran.
     pub generation: Digest,
+    /// When its batch began to be processed.
+    pub received: Instant,
     /// Events that a validator dropped.
     pub dropped: u64,
     /// Events that were rejected before the sinks.

@@ -13,6 +13,7 @@
 mod commits;
 mod context;
 mod error;
+mod examine;
 mod link;
 mod message;
 pub mod mock;
@@ -37,6 +38,7 @@ use tokio::sync::{Notify, mpsc};
 use wasmill_core::PartitionId;
 
 pub use error::{KafkaError, Notice, NoticeKind, ReadError};
+pub use examine::{Examined, examine_sink, examine_source};
 pub use reader::{PartitionReader, Read};
 
 use crate::config::{KafkaConfig, Start};
@@ -109,7 +111,6 @@ pub struct KafkaSource {
     consumer: Arc<BaseConsumer<Context>>,
     events: mpsc::Receiver<KafkaEvent>,
     ahead: std::collections::VecDeque<KafkaEvent>,
-    topics: Arc<[String]>,
     watch: Watch,
     look: Option<tokio::task::JoinHandle<Look>>,
     next_look: tokio::time::Instant,
@@ -127,7 +128,7 @@ impl KafkaSource {
         let consumer: BaseConsumer<Context> = options::consumer(config, reached.partitions)?
             .create_with_context(Context::new(sender))
             .map_err(|error| options::refused(&error))?;
-        let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
+        let topics: Vec<&str> = config.topics.subscription().collect();
         consumer.subscribe(&topics).map_err(|error| KafkaError::Options(error.to_string()))?;
         let consumer = Arc::new(consumer);
         let polled = Arc::clone(&consumer);
@@ -135,12 +136,15 @@ impl KafkaSource {
             .name("kafka-events".to_owned())
             .spawn(move || poll::run(polled))
             .map_err(|error| KafkaError::Fatal(format!("no thread could be started: {error}")))?;
-        let watch = Watch::new(!reached.absent.is_empty());
+        let watch = Watch::new(config.topics.clone(), !reached.absent.is_empty());
         Ok(Self {
             consumer,
             events,
-            ahead: reached.absent.iter().map(|topic| KafkaEvent::Notice(absent(topic))).collect(),
-            topics: config.topics.as_slice().into(),
+            ahead: reached
+                .absent
+                .iter()
+                .map(|topic| KafkaEvent::Notice(Notice { kind: NoticeKind::TopicAbsent, text: absent(topic) }))
+                .collect(),
             watch,
             look: None,
             next_look: tokio::time::Instant::now() + watch::LOOK_EVERY,
@@ -166,7 +170,7 @@ impl KafkaSource {
 
     fn look(&mut self) {
         self.next_look = tokio::time::Instant::now() + watch::LOOK_EVERY;
-        let (consumer, topics) = (Arc::clone(&self.consumer), Arc::clone(&self.topics));
+        let (consumer, topics) = (Arc::clone(&self.consumer), self.watch.named());
         self.look = Some(tokio::task::spawn_blocking(move || watch::look(&consumer, &topics)));
     }
 
@@ -321,9 +325,8 @@ async fn looked(look: &mut Option<tokio::task::JoinHandle<Look>>) -> Option<Look
     }
 }
 
-fn absent(topic: &str) -> Notice {
-    let text = format!("the topic `{topic}` does not exist: create it, or correct `topics`; it is looked for again");
-    Notice { kind: NoticeKind::TopicAbsent, text }
+fn absent(topic: &str) -> String {
+    format!("the topic `{topic}` does not exist: create it, or correct `topics`; it is looked for again")
 }
 
 fn release_begun(consumer: &BaseConsumer<Context>, starts: &[Begin]) {

@@ -29,6 +29,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Run(args) => in_runtime(commands::run::run(&args)),
         Command::Validate(args) => Ok(commands::validate::run(&args)),
+        Command::Doctor(args) => in_runtime(async move { Ok(commands::doctor::run(&args).await) }),
         Command::Schema(args) => {
             commands::print(&commands::schema::schema(&args));
             Ok(Exit::success())

@@ -19,10 +19,11 @@ use crate::config::{Config, SourceConfig};
 use crate::report::Report;
 use crate::sinks::Sinks;
 use crate::status::Status;
+use crate::thresholds;
 
 pub use build::Built;
 pub use setup::SetupError;
-pub use stores::open_home;
+pub use stores::{Database, Place, databases, open_home};
 
 /// How far a run goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,12 +67,14 @@ pub async fn run(
     let sinks = Arc::clone(&built.sinks);
     let relays = start_relays(&sinks);
     let forgetting = tokio::spawn(retention::keep(Arc::clone(&sinks), config.retention));
+    let watching = tokio::spawn(thresholds::keep(Arc::clone(&built.status), config.health));
     let tally = Arc::clone(&built.status.tally);
     let end = match &config.source {
         SourceConfig::Stdin | SourceConfig::File { .. } => line_lane::run(&config, built, stop).await?,
         SourceConfig::Kafka(kafka) => kafka_lanes::run(&config, kafka, built, options, stop).await?,
     };
     forgetting.abort();
+    watching.abort();
     // A round that is under way ends first, so that nothing of it comes twice.
     relay_the_rest(&sinks, config.shutdown_timeout).await;
     drop(relays);

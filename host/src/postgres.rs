@@ -11,6 +11,8 @@ mod connection;
 mod copy;
 mod dead_letters;
 mod errors;
+mod examine;
+mod grants;
 mod key;
 mod ledger;
 mod load;
@@ -23,19 +25,24 @@ mod table;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sqlx::postgres::PgConnection;
 use sqlx::{Connection, query_scalar};
 use wasmill_core::{PartitionId, ProjectionBuilder};
 
 use crate::columns::{BindError, BoundColumns, TypedColumn};
-use crate::config::{From, Secret};
+use crate::config::{From, OnDuplicate, Secret};
 use crate::store::{Facts, SinkSpec, StoreError};
+use crate::upsert::{list, on_conflict};
 
 use chunks::KnownChunks;
 use commit::Unsettled;
 use connection::Connections;
+use load::{Stage, Way};
 use table::FoundTable;
 
 pub use copy::CopyEncoder;
+pub use examine::{Examined, examine};
+pub use grants::script;
 pub use ledger::LedgerRow;
 
 /// One database of a pipeline, and what opens it.
@@ -77,7 +84,9 @@ struct SinkTable {
     from: From,
     /// Its quoted name.
     sql_name: String,
-    /// The COPY statement.
+    /// How rows are stored.
+    way: Way,
+    /// The COPY statement into the table itself.
     copy: String,
     /// Deletes the row of time `$1` that this transaction wrote; empty for plain tables.
     take_back: String,
@@ -120,12 +129,7 @@ impl PostgresStore {
         let mut taken = connections.take().await?;
         let failed = |error: sqlx::Error| errors::store_error("set the database up", &error);
         let mut transaction = taken.connection.begin().await.map_err(failed)?;
-        schema::lock(&mut transaction).await?;
-        schema::prepare(&mut transaction).await?;
-        let mut tables = Vec::with_capacity(spec.sinks.len());
-        for sink in &spec.sinks {
-            tables.push(table::prepare(&mut transaction, &sink.name, &sink.table, sink.hypertable).await?);
-        }
+        let tables = set_up(&mut transaction, &spec.sinks).await?;
         let ledger_sink = if spec.is_home { String::new() } else { mark_name(&mut transaction, &spec).await? };
         transaction.commit().await.map_err(failed)?;
         taken.give_back();
@@ -153,14 +157,47 @@ impl PostgresStore {
     }
 }
 
+/// Makes what is missing and may be made, and checks the rest.
+async fn set_up(transaction: &mut PgConnection, sinks: &[SinkSpec]) -> Result<Vec<FoundTable>, StoreError> {
+    schema::lock(transaction).await?;
+    schema::prepare(transaction).await?;
+    let mut tables = Vec::with_capacity(sinks.len());
+    for sink in sinks {
+        tables.push(table::prepare(transaction, &sink.name, &sink.table, sink.hypertable).await?);
+    }
+    Ok(tables)
+}
+
 /// The sink whose name the mark of this database bears: the one that it bore before, so that adding or moving sinks in
 /// the file does not lose it, else the first.
-async fn mark_name(connection: &mut sqlx::PgConnection, spec: &StoreSpec) -> Result<String, StoreError> {
+async fn mark_name(connection: &mut PgConnection, spec: &StoreSpec) -> Result<String, StoreError> {
     const FIND: &str = "SELECT sink FROM wasmill_ledger WHERE pipeline = $1 AND sink = ANY($2) ORDER BY sink LIMIT 1";
     let names: Vec<String> = spec.sinks.iter().map(|sink| sink.name.to_string()).collect();
     let found = query_scalar(FIND).bind(&spec.pipeline).bind(&names).fetch_optional(connection).await;
     let found: Option<String> = found.map_err(|error| errors::store_error("read the ledger", &error))?;
     Ok(found.or_else(|| names.into_iter().min()).unwrap_or_default())
+}
+
+/// Rows go by way of a table that only this connection sees. Of rows with one key the last is moved on, or where the first stays, the
+/// first; in the order of keys, so that writers wait for one another and not in a circle.
+fn staged(sink: &SinkSpec, names: &str, clause: &str) -> Way {
+    let (table, key) = (&sink.table.name, list(&sink.table.key));
+    let stage = format!("pg_temp.wasmill_stage_{}", sink.index);
+    let order = if sink.table.on_duplicate == OnDuplicate::Update { "DESC" } else { "ASC" };
+    Way {
+        copy: format!("COPY {stage} ({names}) FROM STDIN (FORMAT binary)"),
+        stage: Some(Stage {
+            make: format!(
+                "CREATE TEMPORARY TABLE IF NOT EXISTS wasmill_stage_{} ON COMMIT DELETE ROWS AS SELECT {names} FROM {table} \
+                 WITH NO DATA",
+                sink.index
+            ),
+            move_on: format!(
+                "INSERT INTO {table} ({names}) SELECT DISTINCT ON ({key}) {names} FROM {stage} ORDER BY {key}, ctid {order}{clause}; \
+                 TRUNCATE {stage}"
+            ),
+        }),
+    }
 }
 
 fn bound_table(sink: &SinkSpec, table: &FoundTable) -> BoundTable {
@@ -177,11 +214,19 @@ fn sink_table(sink: SinkSpec, table: &FoundTable) -> SinkTable {
             names[time]
         )
     });
+    let names = names.join(", ");
+    let copy = format!("COPY {sql_name} ({names}) FROM STDIN (FORMAT binary)");
+    let columns = table.columns.iter().map(|column| &column.name);
+    let way = match on_conflict(&sink.table.key, sink.table.on_duplicate, columns) {
+        None => Way { copy: copy.clone(), stage: None },
+        Some(clause) => staged(&sink, &names, &clause),
+    };
     SinkTable {
         index: sink.index,
         name: sink.name,
         from: sink.from,
-        copy: format!("COPY {sql_name} ({}) FROM STDIN (FORMAT binary)", names.join(", ")),
+        copy,
+        way,
         take_back,
         sql_name,
         time_column: table.time_column,

@@ -1,6 +1,7 @@
 //! From a raw batch to a delivery: everything that happens to a batch on an engine thread.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasmill_core::{Batch, Projection, RawBatch, Rejection, Stage};
 use wasmill_engine::{Blame, Broken, Generation, Worker};
@@ -28,6 +29,7 @@ impl Processor {
     /// # Errors
     /// When a plugin, and not an event, is to blame: nothing of the batch is done.
     pub fn process(&self, raw: RawBatch, blame: &mut Blame, worker: &mut Worker) -> Result<Delivery, Broken> {
+        let received = Instant::now();
         let (mut events, mut rejections) = self.events.extract(raw);
         let outcome = self.generation.run(&mut events, blame, worker)?;
         rejections.extend(outcome.rejections);
@@ -43,6 +45,7 @@ impl Processor {
         let encoded = self.encode(&events, alerts.as_ref(), &mut dead_letters);
         Ok(Delivery {
             generation: self.generation.id(),
+            received,
             dropped: outcome.dropped.len() as u64,
             rejected,
             alerts_raised: outcome.alerts.len() as u64,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use wasmill_core::PluginRef;
 
 use crate::delivery::Delivery;
+use crate::recent::{LastMinute, Recent};
 
 /// The report of a run: one JSON object. Everything in it speaks of committed batches, so that for every sink of
 /// events received = delivered + filtered + refused + dropped + rejected, whenever it is read.
@@ -110,6 +111,7 @@ struct Counts {
     dead_letters: u64,
     alerts: u64,
     rejections: BTreeMap<String, u64>,
+    recent: Recent,
     sinks: Vec<SinkCounts>,
     plugins: Vec<PluginReport>,
 }
@@ -153,6 +155,7 @@ impl Tally {
             counts.sinks[sink].refused += refused;
             counts.sinks[sink].delivered -= refused;
             counts.dead_letters += refused;
+            counts.recent.fail(*refused);
             if *refused > 0 {
                 *counts.rejections.entry(REFUSED_BY_DATABASE.to_owned()).or_default() += refused;
             }
@@ -173,6 +176,12 @@ impl Tally {
     /// Events of committed batches so far.
     pub fn received(&self) -> u64 {
         self.lock().received
+    }
+
+    /// The last minute, and when the last batch was committed.
+    pub fn recent(&self) -> (LastMinute, Option<SystemTime>) {
+        let counts = self.lock();
+        (counts.recent.look(), counts.recent.last())
     }
 
     /// Everything so far.
@@ -215,6 +224,7 @@ impl Counts {
         self.rejected += delivery.rejected;
         self.dead_letters += delivery.dead_letters.len() as u64;
         self.alerts += delivery.alerts_raised;
+        self.recent.add(delivery.events.raw.len() as u64, delivery.dead_letters.len() as u64, delivery.received);
         for letter in &delivery.dead_letters {
             match self.rejections.get_mut(&letter.code) {
                 Some(count) => *count += 1,

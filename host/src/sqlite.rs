@@ -7,6 +7,7 @@ mod cells;
 mod commit;
 mod dead_letters;
 mod error;
+mod examine;
 mod ledger;
 mod retention;
 mod schema;
@@ -24,6 +25,7 @@ use crate::delivery::Delivery;
 use crate::store::{Committed, Facts, Lease, SinkSpec, StoreError, StoredDeadLetter};
 
 pub use cells::CellEncoder;
+pub use examine::examine;
 pub use schema::SqliteTable;
 
 /// How long another process's write is waited for before the attempt counts as failed.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
-use wasmill::config::{BatchConfig, KafkaConfig, Start};
+use wasmill::config::{BatchConfig, KafkaConfig, Start, Topics};
 use wasmill::demo::events::Events;
 use wasmill::kafka::{Begin, KafkaEvent, KafkaSource, Read};
 use wasmill_tests::kafka::{Cluster, Record};
@@ -106,7 +106,7 @@ fn poll(brokers: &str, topic: &str, events: u64) -> Result<u64> {
 async fn read(brokers: &str, topic: &str, events: u64) -> Result<u64> {
     let config = KafkaConfig {
         brokers: brokers.to_owned(),
-        topics: vec![topic.to_owned()],
+        topics: Topics::named([topic.to_owned()]),
         group: unique("readers"),
         group_instance_id: None,
         from: Start::Earliest,

@@ -35,6 +35,12 @@ fn health_stats_and_configuration_are_pages() {
     let (_, stats) = admin.json("/stats");
     assert_eq!(stats["report"]["delivered"]["rows"], 10, "{stats}");
     assert_eq!(stats["report"]["rejections"]["not_json"], 1, "{stats}");
+    let minute = &stats["last_minute"];
+    assert_eq!((&minute["processed"], &minute["failed"]), (&11.into(), &1.into()), "{stats}");
+    assert!(minute["error_rate"].as_f64().is_some_and(|rate| (0.09..0.1).contains(&rate)), "{stats}");
+    assert!(minute["mean_processing_ms"].as_f64().is_some_and(|mean| mean > 0.0), "{stats}");
+    assert!(stats["last_processed_at"].as_str().is_some_and(|at| at.starts_with("20") && at.ends_with('Z')), "{stats}");
+    assert!(stats["lag"].is_u64(), "{stats}");
     let lane = &stats["lanes"][0];
     assert_eq!((&lane["topic"], &lane["partition"]), (&rows.topic.as_str().into(), &0.into()), "{stats}");
     assert_eq!(lane["committed"], 11, "{stats}");
@@ -97,4 +103,21 @@ fn admin_address_in_use_is_told_with_the_remedy() {
     let ran = Pipeline::new(&yaml).run(b"");
     assert_eq!(ran.code, Some(78), "{}", ran.stderr);
     assert!(ran.stderr.contains(&address.to_string()) && ran.stderr.contains("`admin: false`"), "{}", ran.stderr);
+}
+
+#[test]
+fn pipeline_over_a_threshold_of_its_own_is_not_ready_and_says_which() {
+    let Some(brokers) = services::kafka() else { return };
+    let rows = KafkaPipeline::at(&brokers);
+    rows.replace("admin:", "health: { error_rate_max: 0.5, lag_max: 1000000 }\nadmin:");
+    rows.create(1);
+    rows.produce(0, 0..50);
+    let bad = (0..60).map(|_| Record::of("no JSON"));
+    rows.cluster.produce(&rows.topic, 0, bad).expect("they are written");
+    let (_running, admin) = rows.start();
+    let reason = admin.wait_until_red("error rate", "54.5 %");
+    assert!(reason.contains("health.error_rate_max"), "{reason}");
+    rows.produce(0, 50..100);
+    admin.wait_until_ready();
+    assert_eq!(admin.red("lag"), None);
 }

@@ -30,6 +30,6 @@ mod value;
 pub use columns::{Column, Fields, Kind, State};
 pub use error::{CompileError, EvalError, Problem};
 pub use path::join_path;
-pub use pattern::PatternError;
+pub use pattern::{Pattern, PatternError};
 pub use program::Program;
 pub use value::{Constant, Value};

@@ -57,7 +57,7 @@ pub enum PatternError {
 
 /// A compiled pattern.
 #[derive(Debug, Clone)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     states: Box<[State]>,
     /// Whether a match can begin with this ASCII character; with another one always.
     first: [bool; 128],
@@ -101,7 +101,7 @@ impl Pattern {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn new(source: &str) -> Result<Self, PatternError> {
+    pub fn new(source: &str) -> Result<Self, PatternError> {
         let states = parse::parse(source)?.into_boxed_slice();
         let mut pattern = Self { states, first: [false; 128] };
         pattern.first = pattern.first_characters();
@@ -109,7 +109,7 @@ impl Pattern {
     }
 
     /// Whether the pattern matches anywhere in the text.
-    pub(crate) fn is_match(&self, text: &str) -> bool {
+    pub fn is_match(&self, text: &str) -> bool {
         let mut active = Active::default();
         let mut before = None;
         let mut rest = text.chars();

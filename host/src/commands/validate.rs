@@ -11,7 +11,8 @@ use crate::commands::Exit;
 use crate::config::plugins::{self, PluginFile};
 use crate::config::{Config, Environment, Mistake, redacted};
 use crate::guarantee::{self, SinkGuarantee};
-use crate::pipeline;
+use crate::pipeline::{self, Place};
+use crate::postgres;
 
 /// What was found out about a pipeline.
 #[derive(Clone, Debug, Serialize)]
@@ -50,12 +51,32 @@ impl PluginCheck {
 
 /// Checks a pipeline and has its plugins loaded, as a run would.
 pub fn run(args: &ValidateArgs) -> Exit {
+    if args.sql {
+        return print_sql(args);
+    }
     let validation = validate(args, load_plugins);
     super::print(&validation.render(args.format));
     if validation.valid { Exit::success() } else { Exit::bad_setup("the pipeline cannot be run") }
 }
 
-fn load_plugins(config: &Config, files: &[PluginFile]) -> Vec<PluginCheck> {
+fn print_sql(args: &ValidateArgs) -> Exit {
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(mistakes) => return Exit::bad_setup(mistakes.to_string()),
+    };
+    let mut printed = false;
+    for database in pipeline::databases(&config) {
+        let Place::Postgres(url) = database.place else { continue };
+        match postgres::script(url, &database.sinks) {
+            Ok(sql) => super::print(&sql),
+            Err(error) => return Exit::bad_setup(error.to_string()),
+        }
+        printed = true;
+    }
+    if printed { Exit::success() } else { Exit::failed("no sink of this pipeline is a PostgreSQL database") }
+}
+
+pub(super) fn load_plugins(config: &Config, files: &[PluginFile]) -> Vec<PluginCheck> {
     let engine = pipeline::plugins::engine(1, files.len(), Some(config.engine.cache_dir.clone()));
     let check = |file: &PluginFile| {
         let engine = engine.as_ref().map_err(Clone::clone)?;

@@ -32,8 +32,13 @@ impl FromStr for Identifier {
 
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+        f.write_str(&quoted_name(&self.0))
     }
+}
+
+/// A name of the database's own as SQL writes it.
+pub fn quoted_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A table's name, with its schema if one is given. Displayed quoted.

@@ -43,6 +43,9 @@ pub(super) struct RawPipeline {
     /// How long home keeps what nothing depends on.
     #[serde(default)]
     pub(super) retention: RawRetention,
+    /// When `/health/ready` answers 503 though everything can be reached.
+    #[serde(default)]
+    pub(super) health: RawHealth,
     /// How plugins are loaded and run.
     #[serde(default)]
     pub(super) engine: RawEngine,
@@ -132,6 +135,17 @@ impl Default for RawRetention {
     fn default() -> Self {
         Self { dead_letters_days: 30, commits_days: 400 }
     }
+}
+
+/// When `/health/ready` answers 503 though everything can be reached.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawHealth {
+    /// The most dead letters for each event of the last minute, 0 to 1, once there were 100 events; such as `0.05`.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) error_rate_max: Option<f64>,
+    /// The most events that may wait in the source's partitions.
+    pub(super) lag_max: Option<u64>,
 }
 
 /// A file.

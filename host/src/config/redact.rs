@@ -35,6 +35,7 @@ pub fn redacted(config: &Config) -> Json {
         "sinks": sinks,
         "home": shown_home(config),
         "dead_letters": shown_dead_letters(&config.dead_letters),
+        "health": { "error_rate_max": config.health.error_rate_max, "lag_max": config.health.lag_max },
         "retention": {
             "dead_letters_days": config.retention.dead_letters_days,
             "commits_days": config.retention.commits_days,
@@ -58,7 +59,7 @@ fn shown_source(source: &SourceConfig) -> Json {
 fn shown_kafka(kafka: &KafkaConfig) -> Json {
     json!({
         "brokers": kafka.brokers,
-        "topics": kafka.topics,
+        "topics": kafka.topics.subscription().collect::<Vec<_>>(),
         "group": kafka.group,
         "group_instance_id": kafka.group_instance_id,
         "from": match kafka.from {

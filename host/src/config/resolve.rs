@@ -18,7 +18,7 @@ use super::mistake::Collector;
 use super::place::Place;
 use super::raw::{RawBatch, RawPipeline};
 use super::units::{DURATION_HINT, SIZE_HINT, duration, duration_text, size, size_text};
-use super::{BatchConfig, Config, Environment, HomeConfig, KafkaConfig, SourceConfig};
+use super::{BatchConfig, Config, Environment, HealthConfig, HomeConfig, KafkaConfig, SourceConfig};
 use claims::{Claims, Use};
 
 pub use kafka::TOPICS_MAX;
@@ -70,6 +70,7 @@ pub(super) fn resolve(
     let home = resolver.home(raw, sinks.as_deref(), root);
     let dead_letters = resolver.dead_letters(raw, root.child("dead_letters"));
     let retention = settings::retention(&raw.retention);
+    let health = HealthConfig { error_rate_max: raw.health.error_rate_max, lag_max: raw.health.lag_max };
     let engine = resolver.engine(&raw.engine);
     let retry = resolver.retry(&raw.retry, root.child("retry"));
     let admin = resolver.admin(raw.admin.as_ref(), root.child("admin"));
@@ -90,6 +91,7 @@ pub(super) fn resolve(
         home: home?,
         dead_letters,
         retention,
+        health,
         engine,
         retry: retry?,
         admin: admin?,

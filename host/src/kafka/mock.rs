@@ -20,7 +20,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::KafkaError;
-use crate::config::{KafkaConfig, Secret, Start};
+use crate::config::{KafkaConfig, Secret, Start, Topics};
 use crate::demo::events::Event;
 
 /// Partitions of the demo's topic.
@@ -86,7 +86,7 @@ impl MockBroker {
     pub fn source(&self, group: &str) -> KafkaConfig {
         KafkaConfig {
             brokers: self.brokers(),
-            topics: vec![self.topic.clone()],
+            topics: Topics::named([self.topic.clone()]),
             group: group.to_owned(),
             group_instance_id: None,
             from: Start::Earliest,

@@ -123,12 +123,12 @@ mod tests {
     use rdkafka::consumer::{BaseConsumer, DefaultConsumerContext};
 
     use super::*;
-    use crate::config::Start;
+    use crate::config::{Start, Topics};
 
     fn config(options: &[(&str, &str)]) -> KafkaConfig {
         KafkaConfig {
             brokers: "localhost:1".into(),
-            topics: vec!["t".into()],
+            topics: Topics::named(["t".to_owned()]),
             group: "g".into(),
             group_instance_id: None,
             from: Start::Earliest,

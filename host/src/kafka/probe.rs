@@ -9,11 +9,12 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::context::explain;
 use super::{KafkaError, blocking, options};
-use crate::config::Secret;
+use crate::config::{Secret, TopicPattern, Topics};
 
 /// How often waiting is told in the log.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
@@ -48,12 +49,12 @@ pub(super) struct Reached {
 pub(super) async fn reach(
     brokers: &str,
     settings: &BTreeMap<String, Secret>,
-    topics: &[String],
+    topics: &Topics,
 ) -> Result<Reached, KafkaError> {
     let probe = Arc::new(Probe::new(brokers, settings)?);
     let mut told: Option<Instant> = None;
     loop {
-        let (attempt, topics) = (Arc::clone(&probe), topics.to_vec());
+        let (attempt, topics) = (Arc::clone(&probe), topics.clone());
         match blocking(move || attempt.attempt(&topics)).await? {
             Ok(reached) => {
                 // Its connections end on a thread that may wait.
@@ -67,6 +68,30 @@ pub(super) async fn reach(
             Err(_) => {}
         }
     }
+}
+
+/// As [`reach`], for `patience` only; `Ok(Err(reason))`: the brokers are away.
+///
+/// # Errors
+/// What waiting does not mend.
+pub(super) async fn reach_within(
+    brokers: &str,
+    settings: &BTreeMap<String, Secret>,
+    topics: &Topics,
+    patience: Duration,
+) -> Result<Result<Reached, String>, KafkaError> {
+    let probe = Probe::new(brokers, settings)?;
+    let topics = topics.clone();
+    blocking(move || {
+        let end = Instant::now() + patience;
+        loop {
+            let attempt = probe.attempt(&topics)?;
+            if attempt.is_ok() || Instant::now() >= end {
+                return Ok(attempt);
+            }
+        }
+    })
+    .await
 }
 
 /// The last error that is a cause.
@@ -109,9 +134,9 @@ impl Probe {
     ///
     /// # Errors
     /// A set-up that waiting does not mend.
-    fn attempt(&self, topics: &[String]) -> Result<Result<Reached, String>, KafkaError> {
+    fn attempt(&self, topics: &Topics) -> Result<Result<Reached, String>, KafkaError> {
         let mut reached = Reached { partitions: 0, absent: Vec::new() };
-        for topic in topics {
+        for topic in topics.names() {
             let metadata = self.consumer.fetch_metadata(Some(topic), ATTEMPT);
             // Serves the error events, of which the first tells the cause.
             while self.consumer.poll(SERVE).is_some() {}
@@ -128,8 +153,17 @@ impl Probe {
                 ) => return Err(KafkaError::NotAllowed { what: format!("the topic `{topic}`") }),
                 Some(_) => {
                     reached.partitions += options::PARTITIONS_ASSUMED;
-                    reached.absent.push(topic.clone());
+                    reached.absent.push(topic.to_owned());
                 }
+            }
+        }
+        if topics.patterns().next().is_some() {
+            let all = match self.consumer.fetch_metadata(None, ATTEMPT) {
+                Ok(all) => all,
+                Err(error) => return self.away(&error).map(Err),
+            };
+            for pattern in topics.patterns() {
+                reached.partitions += partitions_that_match(pattern, &all);
             }
         }
         Ok(Ok(reached))
@@ -149,4 +183,16 @@ impl Probe {
             _ => Ok(explain(Some(code), &reason).map_or(reason, |(_, text)| text)),
         }
     }
+}
+
+/// Partitions of the topics that a pattern matches now, and room for some that come later.
+fn partitions_that_match(pattern: &TopicPattern, all: &Metadata) -> usize {
+    let matching = all.topics().iter().filter(|topic| pattern.matches(topic.name()));
+    let count: usize = matching.map(|topic| topic.partitions().len()).sum();
+    if count == 0 {
+        tracing::warn!(
+            "no topic matches {pattern} yet, or none that this user may see; topics are looked for all the time"
+        );
+    }
+    count.max(options::PARTITIONS_ASSUMED)
 }

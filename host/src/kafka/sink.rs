@@ -29,6 +29,7 @@ use crate::retry::Backoff;
 use client::Client;
 use frame::Frame;
 
+pub(super) use connect::{ask_limits, check_rights};
 pub use encoder::MessageEncoder;
 
 /// The code of a message that is larger than its topic takes.

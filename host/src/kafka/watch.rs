@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::context::Context;
 use super::link::Ended;
 use super::native::{self, TopicProblem, TopicState};
 use super::{Notice, NoticeKind, TopicPartition};
+use crate::config::Topics;
 
 /// The time between two looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,6 +26,7 @@ const MISSED_MAX: u32 = 5;
 
 /// What earlier looks saw.
 pub(super) struct Watch {
+    topics: Topics,
     /// By topic: looks in a row that missed it.
     missed: HashMap<String, u32>,
     /// Whether something was told that is not mended yet.
@@ -45,15 +47,29 @@ pub(super) struct Judgement {
     pub(super) notice: Option<Notice>,
 }
 
-/// Asks the brokers; blocks for some seconds at most.
-pub(super) fn look(consumer: &BaseConsumer<Context>, topics: &[String]) -> Look {
-    Look { states: native::describe_topics(consumer, topics, false, ANSWER) }
+/// Asks the brokers for the named topics and those that are read; blocks for some seconds at most.
+pub(super) fn look(consumer: &BaseConsumer<Context>, named: &[String]) -> Look {
+    let mut topics = named.to_vec();
+    topics.extend(consumer.context().partitions().begun.keys().map(|partition| partition.topic.clone()));
+    topics.sort_unstable();
+    topics.dedup();
+    if topics.is_empty() {
+        // Patterns that match nothing yet: only whether brokers answer.
+        let answer = consumer.fetch_metadata(None, ANSWER);
+        return Look { states: answer.map(|_| Vec::new()).map_err(|error| error.to_string()) };
+    }
+    Look { states: native::describe_topics(consumer, &topics, false, ANSWER) }
 }
 
 impl Watch {
     /// `is_troubled`: something is not well from the start, and was told.
-    pub(super) fn new(is_troubled: bool) -> Self {
-        Self { missed: HashMap::new(), is_troubled }
+    pub(super) fn new(topics: Topics, is_troubled: bool) -> Self {
+        Self { topics, missed: HashMap::new(), is_troubled }
+    }
+
+    /// The topics that must be there.
+    pub(super) fn named(&self) -> Vec<String> {
+        self.topics.names().map(str::to_owned).collect()
     }
 
     /// Ends the readers of topics that are gone or replaced.
@@ -75,6 +91,10 @@ impl Watch {
                     self.missed.remove(&name);
                     judgement.replaced.extend(replaced(context, &name, &id));
                 }
+                // One that a pattern found may go again.
+                Err(TopicProblem::Absent) if !self.topics.names().any(|named| named == name) => {
+                    self.miss(context, &name);
+                }
                 Err(problem) => {
                     all_there = false;
                     judgement.notice = self.judge_problem(context, &name, &problem).or(judgement.notice);
@@ -93,15 +113,11 @@ impl Watch {
     fn judge_problem(&mut self, context: &Context, name: &str, problem: &TopicProblem) -> Option<Notice> {
         match problem {
             TopicProblem::Absent => {
-                let missed = self.missed.entry(name.to_owned()).or_default();
-                *missed += 1;
-                if *missed == MISSED_MAX {
-                    end_readers(context, name);
-                }
+                let is_gone = self.miss(context, name);
                 let text = format!(
                     "the topic `{name}` is not there: create it, or take it out of `topics`; it is looked for again"
                 );
-                if *missed >= MISSED_MAX { self.trouble(NoticeKind::TopicAbsent, text) } else { None }
+                if is_gone { self.trouble(NoticeKind::TopicAbsent, text) } else { None }
             }
             TopicProblem::NotAllowed => self.trouble(
                 NoticeKind::NotAllowed,
@@ -109,6 +125,16 @@ impl Watch {
             ),
             TopicProblem::Other(_) => None,
         }
+    }
+
+    /// Whether the topic was missed often enough to be gone; then its readers end.
+    fn miss(&mut self, context: &Context, name: &str) -> bool {
+        let missed = self.missed.entry(name.to_owned()).or_default();
+        *missed += 1;
+        if *missed == MISSED_MAX {
+            end_readers(context, name);
+        }
+        *missed >= MISSED_MAX
     }
 
     fn trouble(&mut self, kind: NoticeKind, text: String) -> Option<Notice> {

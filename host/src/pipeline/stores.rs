@@ -8,7 +8,7 @@ use wasmill_core::ProjectionBuilder;
 
 use super::SetupError;
 use crate::columns::BindError;
-use crate::config::{Config, HomeConfig, SinkConfig, SinkKind};
+use crate::config::{Config, HomeConfig, Secret, SinkConfig, SinkKind};
 use crate::encode::Format;
 use crate::postgres::{BoundTable, PostgresStore, StoreSpec};
 use crate::retry::Backoff;
@@ -73,6 +73,44 @@ fn by_database(config: &Config) -> BTreeMap<String, Vec<usize>> {
             SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => continue,
         };
         databases.entry(key).or_default().push(index);
+    }
+    databases
+}
+
+/// A database that a pipeline writes to.
+#[derive(Clone, Debug)]
+pub struct Database<'c> {
+    /// Where it is.
+    pub place: Place<'c>,
+    /// Its sinks; none for a home of its own.
+    pub sinks: Vec<SinkSpec>,
+}
+
+/// Where a database is.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'c> {
+    /// A server's address.
+    Postgres(&'c Secret),
+    /// A file.
+    Sqlite(&'c Path),
+}
+
+/// The databases of a pipeline, none of which is connected.
+pub fn databases(config: &Config) -> Vec<Database<'_>> {
+    let of = |sinks: Vec<usize>| {
+        let place = match &config.sinks[sinks[0]].kind {
+            SinkKind::Postgres { url, .. } => Place::Postgres(url),
+            SinkKind::Sqlite { path, .. } => Place::Sqlite(path),
+            SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+                unreachable!("only databases are grouped")
+            }
+        };
+        let specs = sinks.iter().filter_map(|index| spec(*index, &config.sinks[*index])).collect();
+        Database { place, sinks: specs }
+    };
+    let mut databases: Vec<Database<'_>> = by_database(config).into_values().map(of).collect();
+    if let HomeConfig::Sqlite(path) = &config.home {
+        databases.push(Database { place: Place::Sqlite(path), sinks: Vec::new() });
     }
     databases
 }

@@ -175,6 +175,9 @@ impl PostgresStore {
         let begun = within(async {
             for (sink, rows) in &sets {
                 chunks::prepare(connection, sink, rows).await?;
+                if let Some(stage) = &sink.way.stage {
+                    connection.execute(stage.make.as_str()).await?;
+                }
             }
             connection.execute(begin.as_str()).await
         });
@@ -220,7 +223,7 @@ impl PostgresStore {
         let mut committed = Committed { delivered: vec![0; sinks], refused: vec![0; sinks], dead_letters: 0 };
         let mut refused_letters = Vec::new();
         for (sink, rows) in sets {
-            let refused = load(connection, &sink.copy, rows).await?;
+            let refused = load(connection, &sink.way, rows).await?;
             committed.delivered[sink.index] = (rows.len() - refused.len()) as u64;
             committed.refused[sink.index] = refused.len() as u64;
             refused_letters.extend(refused.into_iter().map(|refused| letter(sink, rows, refused)));

@@ -57,6 +57,11 @@ impl Connections {
         Ok(Self { options, idle: Mutex::new(Vec::new()), permits: Semaphore::new(writers.max(1)) })
     }
 
+    /// The user whose rights count.
+    pub(super) fn user(&self) -> &str {
+        self.options.get_username()
+    }
+
     /// `host:port/database`, without user and password.
     pub(super) fn address(&self) -> String {
         let database = self.options.get_database().unwrap_or(self.options.get_username());

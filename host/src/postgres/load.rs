@@ -22,6 +22,24 @@ pub(super) const SAVEPOINT: &str = "SAVEPOINT wasmill_rows";
 const KEEP: &str = "RELEASE SAVEPOINT wasmill_rows; SAVEPOINT wasmill_rows";
 const UNDO: &str = "ROLLBACK TO SAVEPOINT wasmill_rows";
 
+/// How rows get into a table.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// The COPY statement: into the table, or into the stage.
+    pub(super) copy: String,
+    /// Where rows may be there already.
+    pub(super) stage: Option<Stage>,
+}
+
+/// A temporary table of the connection, from which rows go to the table by their keys: COPY knows no ON CONFLICT.
+#[derive(Debug)]
+pub(super) struct Stage {
+    /// Makes it where the connection has none yet.
+    pub(super) make: String,
+    /// Moves all of its rows on and empties it.
+    pub(super) move_on: String,
+}
+
 /// A row that the database alone refuses.
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -35,7 +53,7 @@ pub(super) struct Refused {
 /// again afterwards.
 pub(super) async fn load(
     connection: &mut PgConnection,
-    statement: &str,
+    way: &Way,
     rows: &RowSet<'_>,
 ) -> Result<Vec<Refused>, sqlx::Error> {
     let mut refused = Vec::new();
@@ -46,7 +64,7 @@ pub(super) async fn load(
             pending.push(range.start + longest..range.end);
             range.end = range.start + longest;
         }
-        match copy(connection, statement, rows, &range).await {
+        match store(connection, way, rows, &range).await {
             Ok(()) => {
                 longest = longest.saturating_mul(2);
                 connection.execute(KEEP).await?;
@@ -89,6 +107,19 @@ fn line_of(error: &sqlx::Error) -> Option<usize> {
     let copy = context.lines().find(|line| line.starts_with("COPY "))?;
     let digits = copy.split_once(", line ")?.1;
     digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok().filter(|line| *line > 0)
+}
+
+async fn store(
+    connection: &mut PgConnection,
+    way: &Way,
+    rows: &RowSet<'_>,
+    range: &Range<usize>,
+) -> Result<(), sqlx::Error> {
+    copy(connection, &way.copy, rows, range).await?;
+    if let Some(stage) = &way.stage {
+        connection.execute(stage.move_on.as_str()).await?;
+    }
+    Ok(())
 }
 
 /// Copies the rows of `range`.

@@ -13,7 +13,7 @@ const VERSION: i32 = 1;
 /// Held while tables are looked at and made, so that workers may start at the same time.
 const SET_UP_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('wasmill_schema', 0))";
 
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
 CREATE TABLE wasmill_schema (version integer NOT NULL);
 INSERT INTO wasmill_schema VALUES (1);
 

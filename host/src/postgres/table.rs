@@ -6,8 +6,9 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Executor, Row, query};
 
 use crate::columns::{TypedColumn, type_name};
-use crate::config::{ColumnConfig, ColumnType, TableConfig, ValueFrom};
+use crate::config::{ColumnConfig, ColumnType, Identifier, OnDuplicate, TableConfig, ValueFrom, quoted_name};
 use crate::store::StoreError;
+use crate::upsert::{list, primary_key};
 
 use super::errors::store_error;
 
@@ -44,18 +45,24 @@ pub(super) async fn prepare(
     let facts =
         facts(connection, config).await.map_err(failed)?.ok_or_else(|| missing_table(sink, config, hypertable))?;
     let found = columns(connection, config).await.map_err(failed)?;
+    let unique = match config.on_duplicate {
+        OnDuplicate::Reject => true,
+        OnDuplicate::Ignore | OnDuplicate::Update => is_unique(connection, config).await.map_err(failed)?,
+    };
     let time = if has_timescale { time_dimension(connection, config).await.map_err(failed)? } else { None };
+    let facts = Facts { unique, ..facts };
     check(sink, config, hypertable, facts, &found, time.as_deref())
 }
 
 /// The table's definition by the configuration.
-fn definition(config: &TableConfig, hypertable: bool) -> String {
+pub(super) fn definition(config: &TableConfig, hypertable: bool) -> String {
     let mut sql = format!("CREATE TABLE {} (", config.name);
     for (n, column) in config.columns.iter().enumerate() {
         let comma = if n == 0 { "" } else { ", " };
         let not_null = if config.time.as_ref() == Some(&column.name) { " NOT NULL" } else { "" };
         let _ = write!(sql, "{comma}{} {}{not_null}", column.name, type_name(wanted_type(column)));
     }
+    sql.push_str(&primary_key(config));
     sql.push_str(");");
     if let (true, Some(time)) = (hypertable, &config.time) {
         let _ = write!(sql, " {};", hypertable_call(config, time.as_str()));
@@ -111,6 +118,8 @@ struct Facts {
     is_table: bool,
     can_insert: bool,
     can_try_rows: bool,
+    /// Whether the key is unique, where that matters.
+    unique: bool,
 }
 
 async fn facts(connection: &mut PgConnection, config: &TableConfig) -> Result<Option<Facts>, sqlx::Error> {
@@ -127,9 +136,25 @@ async fn facts(connection: &mut PgConnection, config: &TableConfig) -> Result<Op
             is_table: row.try_get("is_table")?,
             can_insert: row.try_get("can_insert")?,
             can_try_rows: row.try_get("can_try_rows")?,
+            unique: true,
         })
     })
     .transpose()
+}
+
+/// Whether an index that is unique, whole, checked at once and of columns alone has the key's columns and no other.
+async fn is_unique(connection: &mut PgConnection, config: &TableConfig) -> Result<bool, sqlx::Error> {
+    const UNIQUE: &str = "
+        SELECT EXISTS (
+            SELECT FROM pg_index i
+            WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indimmediate AND i.indisvalid
+              AND i.indpred IS NULL AND i.indexprs IS NULL
+              AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text)
+                   FROM unnest(i.indkey[0:i.indnkeyatts - 1]) AS k JOIN pg_attribute a
+                     ON a.attrelid = i.indrelid AND a.attnum = k)
+                  = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) AS name))";
+    let key: Vec<&str> = config.key.iter().map(Identifier::as_str).collect();
+    sqlx::query_scalar(UNIQUE).bind(config.name.to_string()).bind(key).fetch_one(connection).await
 }
 
 /// A column as the database has it.
@@ -199,6 +224,11 @@ fn check(
             config.name
         ));
     }
+    if !facts.unique {
+        let key = list(&config.key);
+        faults
+            .push(format!("nothing says that ({key}) is unique; run CREATE UNIQUE INDEX ON {} ({key});", config.name));
+    }
     check_time(config, hypertable, time, &mut faults);
     check_unmapped(config, found, &mut faults);
     let mut table =
@@ -241,16 +271,12 @@ fn check_time(config: &TableConfig, hypertable: bool, found: Option<&str>, fault
 fn check_unmapped(config: &TableConfig, found: &[FoundColumn], faults: &mut Vec<String>) {
     let is_mapped = |name: &str| config.columns.iter().any(|column| column.name.as_str() == name);
     for column in found.iter().filter(|column| column.not_null && !column.fills_itself && !is_mapped(&column.name)) {
-        let name = quoted(&column.name);
+        let name = quoted_name(&column.name);
         faults.push(format!(
             "column {name} is NOT NULL and nothing fills it; map it, or run ALTER TABLE {} ALTER COLUMN {name} DROP NOT NULL;",
             config.name
         ));
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The column with the table's type, and whether that is jsonb.

@@ -1,6 +1,6 @@
 //! The tables: wasmill's own, and those of the sinks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sqlx::Row;
@@ -8,8 +8,11 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::error::classify;
 use crate::columns::TypedColumn;
-use crate::config::{ColumnConfig, ColumnType, Identifier, TableConfig, TableName, ValueFrom};
+use crate::config::{
+    ColumnConfig, ColumnType, Identifier, OnDuplicate, TableConfig, TableName, ValueFrom, quoted_name,
+};
 use crate::store::{SinkSpec, StoreError};
+use crate::upsert::{list, on_conflict, primary_key};
 
 const OWN_TABLES: &str = "
 CREATE TABLE IF NOT EXISTS wasmill_ledger (
@@ -57,6 +60,8 @@ pub struct SqliteTable {
     pub name: TableName,
     /// Its columns that are written.
     pub columns: Vec<TypedColumn>,
+    /// What stands behind an INSERT's values.
+    on_conflict: String,
 }
 
 /// Makes wasmill's own tables and the sinks' where they ask for it; checks the others.
@@ -71,7 +76,11 @@ pub(super) async fn prepare(
             sqlx::raw_sql(&create_table(&sink.table)).execute(&mut *connection).await.map_err(classify)?;
         }
         let found = columns_of(connection, &sink.table.name).await?;
-        tables.push(check(sink, &found)?);
+        let unique = match sink.table.on_duplicate {
+            OnDuplicate::Reject => true,
+            OnDuplicate::Ignore | OnDuplicate::Update => is_unique(connection, &sink.table).await?,
+        };
+        tables.push(check(sink, &found, unique)?);
     }
     Ok(tables)
 }
@@ -79,7 +88,7 @@ pub(super) async fn prepare(
 fn create_table(table: &TableConfig) -> String {
     let columns: Vec<String> =
         table.columns.iter().map(|column| format!("{} {}", column.name, sql_type(wanted_type(column)))).collect();
-    format!("CREATE TABLE IF NOT EXISTS {} ({})", table.name, columns.join(", "))
+    format!("CREATE TABLE IF NOT EXISTS {} ({}{})", table.name, columns.join(", "), primary_key(table))
 }
 
 /// The type that a column has where the file does not say: see [`ColumnConfig::column_type`].
@@ -126,7 +135,27 @@ async fn columns_of(connection: &mut SqliteConnection, name: &TableName) -> Resu
         .map_err(classify)
 }
 
-fn check(sink: SinkSpec, found: &Found) -> Result<SqliteTable, StoreError> {
+/// Whether an index that is unique, whole and of columns alone has the key's columns and no other.
+async fn is_unique(connection: &mut SqliteConnection, table: &TableConfig) -> Result<bool, StoreError> {
+    const UNIQUE: &str = "
+        SELECT list.name, info.name AS column FROM pragma_index_list(?1) AS list JOIN pragma_index_info(list.name) AS info
+        WHERE list.\"unique\" = 1 AND list.partial = 0
+        UNION ALL
+        SELECT 'rowid', name FROM pragma_table_info(?1)
+        WHERE pk > 0 AND (SELECT count(*) FROM pragma_table_info(?1) WHERE pk > 0) = 1 AND upper(type) = 'INTEGER'";
+    let rows = sqlx::query(UNIQUE).bind(table.name.table.as_str()).fetch_all(connection).await.map_err(classify)?;
+    let mut indices: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in &rows {
+        let name = row.try_get("name").map_err(classify)?;
+        // An expression has no name; the index is of more than columns then.
+        let column: Option<String> = row.try_get("column").map_err(classify)?;
+        indices.entry(name).or_default().insert(column.unwrap_or_default().to_lowercase());
+    }
+    let key: BTreeSet<String> = table.key.iter().map(|name| name.as_str().to_lowercase()).collect();
+    Ok(indices.values().any(|columns| *columns == key))
+}
+
+fn check(sink: SinkSpec, found: &Found, unique: bool) -> Result<SqliteTable, StoreError> {
     let SinkSpec { index, name: sink, table, .. } = sink;
     let setup = |text: String| Err(StoreError::Setup(format!("sink {sink}: {text}")));
     if found.is_empty() {
@@ -134,6 +163,13 @@ fn check(sink: SinkSpec, found: &Found) -> Result<SqliteTable, StoreError> {
             "the table {} does not exist; set `create: true`, or run: {}",
             table.name,
             create_table(&table)
+        ));
+    }
+    if !unique {
+        let (name, key) = (&table.name, list(&table.key));
+        return setup(format!(
+            "nothing in the table {name} says that ({key}) is unique; run: CREATE UNIQUE INDEX {} ON {name} ({key})",
+            quoted_name(&format!("{}_key", name.table.as_str()))
         ));
     }
     let mut columns = Vec::with_capacity(table.columns.len());
@@ -162,7 +198,9 @@ fn check(sink: SinkSpec, found: &Found) -> Result<SqliteTable, StoreError> {
             table.name
         ));
     }
-    Ok(SqliteTable { index, sink, name: table.name, columns })
+    let names = columns.iter().map(|column| &column.name);
+    let on_conflict = on_conflict(&table.key, table.on_duplicate, names).unwrap_or_default();
+    Ok(SqliteTable { index, sink, name: table.name, columns, on_conflict })
 }
 
 impl SqliteTable {
@@ -170,7 +208,8 @@ impl SqliteTable {
     pub(super) fn insert(&self, rows: usize) -> String {
         let names: Vec<String> = self.columns.iter().map(|column| column.name.to_string()).collect();
         let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
-        format!("INSERT INTO {} ({}) VALUES {}", table_only(&self.name), names.join(", "), vec![row; rows].join(", "))
+        let rows = vec![row; rows].join(", ");
+        format!("INSERT INTO {} ({}) VALUES {rows}{}", table_only(&self.name), names.join(", "), self.on_conflict)
     }
 }
 

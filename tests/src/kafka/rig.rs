@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use wasmill::config::{BatchConfig, KafkaConfig, Secret, Start};
+use wasmill::config::{BatchConfig, KafkaConfig, Secret, Start, Topics};
 use wasmill::kafka::{
     Begin, Committer, KafkaEvent, KafkaSource, Notice, PartitionReader, Read, ReadError, TopicPartition,
 };
@@ -29,7 +29,7 @@ pub fn config(brokers: &str, topic: &str, from: Start) -> KafkaConfig {
     let options = [("topic.metadata.refresh.interval.ms", "500"), ("session.timeout.ms", "10000")];
     KafkaConfig {
         brokers: brokers.to_owned(),
-        topics: vec![topic.to_owned()],
+        topics: Topics::named([topic.to_owned()]),
         group: unique("group"),
         group_instance_id: None,
         from,

@@ -10,4 +10,5 @@ mod letters;
 mod pipeline;
 mod server;
 mod set_up;
+mod upsert;
 mod values;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wasmill::config::{
-    ColumnConfig, ColumnType, From, Identifier, Provenance, Secret, TableConfig, TableName, ValueFrom,
+    ColumnConfig, ColumnType, From, Identifier, OnDuplicate, Provenance, Secret, TableConfig, TableName, ValueFrom,
 };
 use wasmill::delivery::{DeadLetter, Delivery};
 use wasmill::postgres::{BoundTable, CopyEncoder, PostgresStore, StoreSpec};
@@ -44,7 +44,7 @@ pub(crate) fn column(name: &str, from: &str, column_type: impl Into<Option<Colum
 
 pub(crate) fn table(name: &str, create: bool, columns: Vec<ColumnConfig>) -> TableConfig {
     let name: TableName = name.parse().expect("a name");
-    TableConfig { name, create, time: None, columns }
+    TableConfig { name, create, time: None, columns, key: Vec::new(), on_duplicate: OnDuplicate::Reject }
 }
 
 pub(crate) fn hypertable(name: &str, create: bool, time: &str, columns: Vec<ColumnConfig>) -> TableConfig {
@@ -136,6 +136,7 @@ fn delivery(
         encoded,
         dead_letters,
         generation,
+        received: std::time::Instant::now(),
         dropped: 0,
         rejected,
         alerts_raised: 0,

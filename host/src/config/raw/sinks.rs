@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Passthrough, RawFile, RawNothing};
 use crate::config::read::Ordered;
-use crate::config::{ColumnType, Compression, From};
+use crate::config::{ColumnType, Compression, From, OnDuplicate};
 
 /// A sink: exactly one of `timescale`, `postgres`, `sqlite`, `kafka`, `file`, `stdout` and `discard`, and what goes there.
 #[derive(Deserialize, JsonSchema)]
@@ -53,6 +53,15 @@ pub(in crate::config) struct RawTimescale {
     /// Columns by name, and where their values come from.
     #[schemars(extend("minProperties" = 1))]
     pub(in crate::config) columns: Ordered<RawColumn>,
+    /// The columns that tell one row from another, such as `[id]`. A table that is made gets them as its primary key, a
+    /// hypertable's include its time.
+    #[serde(default)]
+    pub(in crate::config) key: Vec<String>,
+    /// What becomes of a row whose key is there already: `reject` (the table decides; a dead letter where it forbids it),
+    /// `ignore` (the old row stays) or `update` (the last one counts). The last two need `key`.
+    #[serde(default)]
+    #[schemars(extend("default" = "reject"))]
+    pub(in crate::config) on_duplicate: OnDuplicate,
     /// Connections that write at the same time.
     #[serde(default = "writers")]
     #[schemars(range(min = 1, max = 16))]
@@ -74,6 +83,15 @@ pub(in crate::config) struct RawPostgres {
     /// Columns by name, and where their values come from.
     #[schemars(extend("minProperties" = 1))]
     pub(in crate::config) columns: Ordered<RawColumn>,
+    /// The columns that tell one row from another, such as `[id]`. A table that is made gets them as its primary key, a
+    /// hypertable's include its time.
+    #[serde(default)]
+    pub(in crate::config) key: Vec<String>,
+    /// What becomes of a row whose key is there already: `reject` (the table decides; a dead letter where it forbids it),
+    /// `ignore` (the old row stays) or `update` (the last one counts). The last two need `key`.
+    #[serde(default)]
+    #[schemars(extend("default" = "reject"))]
+    pub(in crate::config) on_duplicate: OnDuplicate,
     /// Connections that write at the same time.
     #[serde(default = "writers")]
     #[schemars(range(min = 1, max = 16))]
@@ -94,6 +112,15 @@ pub(in crate::config) struct RawSqlite {
     /// Columns by name, and where their values come from.
     #[schemars(extend("minProperties" = 1))]
     pub(in crate::config) columns: Ordered<RawColumn>,
+    /// The columns that tell one row from another, such as `[id]`. A table that is made gets them as its primary key, a
+    /// hypertable's include its time.
+    #[serde(default)]
+    pub(in crate::config) key: Vec<String>,
+    /// What becomes of a row whose key is there already: `reject` (the table decides; a dead letter where it forbids it),
+    /// `ignore` (the old row stays) or `update` (the last one counts). The last two need `key`.
+    #[serde(default)]
+    #[schemars(extend("default" = "reject"))]
+    pub(in crate::config) on_duplicate: OnDuplicate,
 }
 
 /// Topics of a Kafka cluster. A message is the event after enrichment, with its own headers and `wasmill-origin`
@@ -170,6 +197,8 @@ pub(in crate::config) struct RawTable<'r> {
     pub(in crate::config) create: bool,
     pub(in crate::config) time: Option<&'r str>,
     pub(in crate::config) columns: &'r Ordered<RawColumn>,
+    pub(in crate::config) key: &'r [String],
+    pub(in crate::config) on_duplicate: OnDuplicate,
 }
 
 impl RawTimescale {
@@ -180,19 +209,37 @@ impl RawTimescale {
             create: self.create,
             time: self.time.as_deref(),
             columns: &self.columns,
+            key: &self.key,
+            on_duplicate: self.on_duplicate,
         }
     }
 }
 
 impl RawPostgres {
     pub(in crate::config) fn table(&self) -> RawTable<'_> {
-        RawTable { case_sensitive: true, name: &self.table, create: self.create, time: None, columns: &self.columns }
+        RawTable {
+            case_sensitive: true,
+            name: &self.table,
+            create: self.create,
+            time: None,
+            columns: &self.columns,
+            key: &self.key,
+            on_duplicate: self.on_duplicate,
+        }
     }
 }
 
 impl RawSqlite {
     pub(in crate::config) fn table(&self) -> RawTable<'_> {
-        RawTable { case_sensitive: false, name: &self.table, create: self.create, time: None, columns: &self.columns }
+        RawTable {
+            case_sensitive: false,
+            name: &self.table,
+            create: self.create,
+            time: None,
+            columns: &self.columns,
+            key: &self.key,
+            on_duplicate: self.on_duplicate,
+        }
     }
 }
 

@@ -32,7 +32,8 @@ pub(in crate::config) struct RawSource {
 pub(in crate::config) struct RawKafka {
     /// Brokers to begin with: `host:port`, joined by commas.
     pub(in crate::config) brokers: String,
-    /// Topics to read, 1 to 100.
+    /// Topics to read, 1 to 100. One that begins with `^` is a pattern, such as `^logs-[a-z]+$`: a regular expression over topics'
+    /// names, also of those that are made later.
     #[schemars(extend("minItems" = 1))]
     pub(in crate::config) topics: Vec<String>,
     /// The consumer group: processes of one group share the partitions.

@@ -11,7 +11,7 @@ use crate::config::mistake::{nearest, quoted};
 use crate::config::place::Place;
 use crate::config::raw::{Passthrough, RawKafka};
 use crate::config::read::Ordered;
-use crate::config::{KafkaConfig, Secret, Start};
+use crate::config::{KafkaConfig, Secret, Start, TopicPattern, Topics};
 
 /// Topics of one pipeline.
 pub const TOPICS_MAX: usize = 100;
@@ -41,13 +41,18 @@ const OWN_SETTINGS: [(&str, &str); 16] = [
 impl Resolver<'_> {
     pub(super) fn kafka(&mut self, raw: &RawKafka, place: Place<'_>) -> Option<KafkaConfig> {
         let brokers = self.brokers(&raw.brokers, place.child("brokers"));
-        let topics = self.topics(&raw.topics, place.child("topics"));
+        let topics = self.read_topics(&raw.topics, place.child("topics"));
         let group = self.group("group", &raw.group, place.child("group"));
         let group_instance_id = match &raw.group_instance_id {
             Some(id) => self.group("group_instance_id", id, place.child("group_instance_id")).map(Some),
             None => Some(None),
         };
         let from = self.start(&raw.from, place.child("from"));
+        if from == Some(Start::Latest) && topics.as_ref().is_some_and(|topics| topics.patterns().next().is_some()) {
+            let message =
+                "a topic that a pattern finds later would lose its first events with latest; write earliest, or a time";
+            return self.wrong(place.child("from"), message);
+        }
         let fetch_bytes_max = self.size(&raw.fetch_bytes_max, place.child("fetch_bytes_max"), MIB, 1024 * MIB);
         let options = self.options(&raw.options, &OWN_SETTINGS, place.child("options"));
         Some(KafkaConfig {
@@ -69,26 +74,58 @@ impl Resolver<'_> {
         self.wrong(place, format!("{} names no brokers; write host:port, several joined by commas", place.quoted()))
     }
 
+    /// Names, and patterns, which begin with `^`.
+    fn read_topics(&mut self, topics: &[String], place: Place<'_>) -> Option<Topics> {
+        let mut sound = self.distinct_topics(topics, place).is_some();
+        let mut read = Topics::default();
+        for (index, topic) in topics.iter().enumerate() {
+            let item = place.item(index);
+            if !topic.starts_with('^') {
+                sound &= self.topic_name(topic, item).is_some();
+                read.push_name(topic.clone());
+                continue;
+            }
+            match TopicPattern::new(topic) {
+                Ok(pattern) => read.push_pattern(pattern),
+                Err(problem) => {
+                    self.wrong::<()>(item, format!("{} is no pattern of topics: {problem}", item.quoted()));
+                    sound = false;
+                }
+            }
+        }
+        sound.then_some(read)
+    }
+
     pub(super) fn topics(&mut self, topics: &[String], place: Place<'_>) -> Option<Vec<String>> {
+        let mut sound = self.distinct_topics(topics, place).is_some();
+        for (index, topic) in topics.iter().enumerate() {
+            sound &= self.topic_name(topic, place.item(index)).is_some();
+        }
+        sound.then(|| topics.to_vec())
+    }
+
+    fn distinct_topics(&mut self, topics: &[String], place: Place<'_>) -> Option<()> {
         if topics.len() > TOPICS_MAX {
             return self.wrong(place, format!("{} topics are given, and {TOPICS_MAX} are allowed", topics.len()));
         }
-        let mut sound = true;
-        for (index, topic) in topics.iter().enumerate() {
-            let item = place.item(index);
-            if !is_topic(topic) {
-                let message = format!(
-                    "{} is no topic: 1 to {TOPIC_NAME_MAX} letters, digits, dots, _ and - are allowed (patterns are not)",
-                    item.quoted()
-                );
-                self.wrong::<()>(item, message);
-                sound = false;
-            } else if topics[..index].contains(topic) {
-                self.wrong::<()>(item, format!("the topic {} is given twice", item.quoted()));
-                sound = false;
+        match (1..topics.len()).find(|index| topics[..*index].contains(&topics[*index])) {
+            Some(index) => {
+                let item = place.item(index);
+                self.wrong(item, format!("the topic {} is given twice", item.quoted()))
             }
+            None => Some(()),
         }
-        sound.then(|| topics.to_vec())
+    }
+
+    fn topic_name(&mut self, topic: &str, item: Place<'_>) -> Option<()> {
+        if is_topic(topic) {
+            return Some(());
+        }
+        let message = format!(
+            "{} is no topic: 1 to {TOPIC_NAME_MAX} letters, digits, dots, _ and - are allowed; a source's pattern begins with ^",
+            item.quoted()
+        );
+        self.wrong(item, message)
     }
 
     fn group(&mut self, key: &str, group: &str, place: Place<'_>) -> Option<String> {

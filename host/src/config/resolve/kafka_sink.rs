@@ -148,7 +148,7 @@ impl Resolver<'_> {
 /// A topic that `source` reads and `output` writes.
 fn read_too<'o>(source: &KafkaConfig, output: &'o KafkaOutput) -> Option<&'o String> {
     let shared = !addresses(&source.brokers).is_disjoint(&addresses(&output.brokers));
-    output.topics.iter().find(|topic| shared && source.topics.contains(topic))
+    output.topics.iter().find(|topic| shared && source.topics.take(topic))
 }
 
 /// Brokers as `host:port`, the same ones alike where that can be told without asking anybody.

@@ -4,7 +4,7 @@ use super::Resolver;
 use crate::config::mistake::{instead, quoted};
 use crate::config::place::Place;
 use crate::config::raw::RawTable;
-use crate::config::{ColumnConfig, ColumnType, Identifier, TableConfig, TableName, ValueFrom};
+use crate::config::{ColumnConfig, ColumnType, Identifier, OnDuplicate, TableConfig, TableName, ValueFrom};
 
 /// Columns of one table.
 pub const COLUMNS_MAX: usize = 500;
@@ -34,7 +34,15 @@ impl Resolver<'_> {
             }
             None => Some(None),
         };
-        Some(TableConfig { name: name?, create: raw.create, time: time?, columns: columns? })
+        let key = self.row_key(raw, hypertable, place);
+        Some(TableConfig {
+            name: name?,
+            create: raw.create,
+            time: time?,
+            columns: columns?,
+            key: key?,
+            on_duplicate: raw.on_duplicate,
+        })
     }
 
     fn table_name(&mut self, name: &str, place: Place<'_>) -> Option<TableName> {
@@ -96,6 +104,35 @@ impl Resolver<'_> {
                 let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).chain(["$headers.NAME"]).collect();
                 self.wrong(place, format!("unknown word {}; {}", place.quoted(), instead(text, &words)))
             }
+        }
+    }
+
+    /// The columns that tell one row from another.
+    fn row_key(&mut self, raw: &RawTable<'_>, hypertable: bool, table: Place<'_>) -> Option<Vec<Identifier>> {
+        let place = table.child("key");
+        if raw.key.is_empty() && raw.on_duplicate != OnDuplicate::Reject {
+            let at = table.key_at("on_duplicate");
+            self.mistakes.add(at, "which rows are duplicates is said by `key`; add for example: key: [id]");
+            return None;
+        }
+        let names: Vec<&str> = raw.columns.0.iter().map(|(name, _)| name.as_str()).collect();
+        let mut key = Vec::with_capacity(raw.key.len());
+        for (index, name) in raw.key.iter().enumerate() {
+            let item = place.item(index);
+            if raw.key[..index].contains(name) {
+                return self.wrong(item, format!("the column {} is given twice", item.quoted()));
+            }
+            if !names.contains(&name.as_str()) {
+                return self.wrong(item, format!("no column is called {}; {}", item.quoted(), instead(name, &names)));
+            }
+            key.extend(name.parse::<Identifier>().ok());
+        }
+        match raw.time {
+            Some(time) if hypertable && !key.is_empty() && !raw.key.iter().any(|name| name == time) => {
+                let message = format!("the key of a hypertable includes its time column; add {} to it", quoted(time));
+                self.wrong(place, message)
+            }
+            _ => Some(key),
         }
     }
 

@@ -10,7 +10,7 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::KafkaSink;
 use super::client::Client;
-use crate::config::{KafkaOutput, RetryConfig};
+use crate::config::{KafkaOutput, RetryConfig, Topics};
 use crate::kafka::native::{self, TopicProblem};
 use crate::kafka::{KafkaError, blocking, options, probe};
 use crate::retry::Backoff;
@@ -48,9 +48,10 @@ impl KafkaSink {
 }
 
 async fn find_topics(output: &KafkaOutput) -> Result<(), KafkaError> {
+    let topics = Topics::named(output.topics.iter().cloned());
     let mut missed = 0;
     loop {
-        let reached = probe::reach(&output.brokers, &output.options, &output.topics).await;
+        let reached = probe::reach(&output.brokers, &output.options, &topics).await;
         let reached = reached.map_err(|error| match error {
             KafkaError::NotAllowed { what } => KafkaError::NotAllowedToWrite { what },
             error => error,
@@ -65,7 +66,7 @@ async fn find_topics(output: &KafkaOutput) -> Result<(), KafkaError> {
 }
 
 /// Brokers that do not tell are found out by the first message.
-async fn check_rights(output: &KafkaOutput) -> Result<(), KafkaError> {
+pub(in crate::kafka) async fn check_rights(output: &KafkaOutput) -> Result<(), KafkaError> {
     let client: BaseConsumer =
         options::connection(&output.brokers, &output.options).create().map_err(|error| options::refused(&error))?;
     let topics = output.topics.clone();
@@ -91,7 +92,7 @@ async fn limits(output: &KafkaOutput, retry: RetryConfig) -> Vec<usize> {
     }
 }
 
-async fn ask_limits(output: &KafkaOutput) -> Result<Vec<usize>, String> {
+pub(in crate::kafka) async fn ask_limits(output: &KafkaOutput) -> Result<Vec<usize>, String> {
     let admin: AdminClient<DefaultClientContext> =
         options::connection(&output.brokers, &output.options).create().map_err(|error| error.to_string())?;
     let topics: Vec<_> = output.topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();

@@ -3,6 +3,7 @@
 mod boundary;
 mod growth;
 mod kafka;
+mod kafka_kafka;
 mod latency;
 mod load;
 mod measure;
@@ -30,7 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, timescale, latency, growth
+    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, kafka_kafka, timescale, latency, growth
     Bench {
         /// Write the measurements to this file as a JSON list
         #[arg(long, value_name = "FILE")]
@@ -43,15 +44,19 @@ enum Command {
     /// The control of `kafka_discard`: a bare librdkafka consumer that counts
     #[command(hide = true)]
     Consume { brokers: String, topic: String, events: u64 },
+    /// The control of `kafka_kafka`: a bare librdkafka consumer that hands each payload to a bare producer
+    #[command(hide = true)]
+    Relay { brokers: String, from: String, to: String, events: u64 },
 }
 
 type Bench = fn() -> anyhow::Result<Vec<Measurement>>;
 
-const BENCHES: [(&str, Bench); 7] = [
+const BENCHES: [(&str, Bench); 8] = [
     ("project", project::run),
     ("boundary", boundary::run),
     ("load", load::run),
     ("kafka_discard", kafka::run),
+    ("kafka_kafka", kafka_kafka::run),
     ("timescale", timescale::run),
     ("latency", latency::run),
     ("growth", growth::run),
@@ -64,6 +69,7 @@ fn main() -> anyhow::Result<()> {
     }
     match Cli::parse().command {
         Command::Consume { brokers, topic, events } => kafka::consume(&brokers, &topic, events),
+        Command::Relay { brokers, from, to, events } => kafka_kafka::relay(&brokers, &from, &to, events),
         Command::Soak(args) => soak::soak(&args),
         Command::Bench { json, names } => bench(json, &names),
     }
