@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::row::Place;
-use crate::string;
 use crate::writes::{PAYLOAD, Writes};
 use crate::written::Value;
 use crate::{Batch, State};
@@ -45,8 +46,16 @@ pub(crate) fn splice<'v>(
     value: &impl Fn(usize) -> Option<Value<'v>>,
     out: &mut Vec<u8>,
 ) {
-    let splice = Splice { object, writes, places, value };
-    let mut edits = Vec::new();
+    let mut splice = Splice { object, writes, places, values: SmallVec::new(), touched: SmallVec::new() };
+    splice.touched.resize(writes.nodes.len(), false);
+    for (index, field) in writes.fields.iter().enumerate() {
+        let written = value(index);
+        if written.is_some() {
+            field.nodes.iter().for_each(|&node| splice.touched[node] = true);
+        }
+        splice.values.push(written);
+    }
+    let mut edits = Edits::new();
     let end = object.trim_ascii_end().len();
     splice.edit_object(PAYLOAD, end, &mut edits);
     edits.sort_unstable_by_key(|edit| edit.start);
@@ -62,12 +71,18 @@ pub(crate) fn splice<'v>(
     out.extend_from_slice(&object[from..]);
 }
 
-struct Splice<'s, F> {
+/// One payload's work, without an allocation where few fields are written.
+struct Splice<'s, 'v> {
     object: &'s [u8],
     writes: &'s Writes,
     places: &'s [Place],
-    value: &'s F,
+    /// By field.
+    values: SmallVec<[Option<Value<'v>>; 16]>,
+    /// By node: whether a value is written there or below.
+    touched: SmallVec<[bool; 32]>,
 }
+
+type Edits<'v> = SmallVec<[Edit<'v>; 8]>;
 
 /// A change of the bytes from `start` to `end`.
 struct Edit<'v> {
@@ -82,9 +97,9 @@ enum Change<'v> {
     Insert(usize),
 }
 
-impl<'v, F: Fn(usize) -> Option<Value<'v>>> Splice<'_, F> {
+impl<'v> Splice<'_, 'v> {
     /// Collects the changes within the object of `node`, which ends before `end`.
-    fn edit_object(&self, node: usize, end: usize, edits: &mut Vec<Edit<'v>>) {
+    fn edit_object(&self, node: usize, end: usize, edits: &mut Edits<'v>) {
         for &child in &self.writes.nodes[node].children {
             let Some(place) = self.present(child) else {
                 continue;
@@ -93,7 +108,7 @@ impl<'v, F: Fn(usize) -> Option<Value<'v>>> Splice<'_, F> {
             let child_end = start + place.span.len as usize;
             match self.value_at(child) {
                 Some(new) => edits.push(Edit { start, end: child_end, change: Change::Replace(new) }),
-                None if self.touched(child) => self.edit_object(child, child_end, edits),
+                None if self.touched[child] => self.edit_object(child, child_end, edits),
                 None => {}
             }
         }
@@ -108,17 +123,12 @@ impl<'v, F: Fn(usize) -> Option<Value<'v>>> Splice<'_, F> {
     }
 
     fn value_at(&self, node: usize) -> Option<Value<'v>> {
-        (self.value)(self.writes.nodes[node].field?)
-    }
-
-    /// Whether a value is written at `node` or below. As deep as a path has keys at most.
-    fn touched(&self, node: usize) -> bool {
-        self.value_at(node).is_some() || self.writes.nodes[node].children.iter().any(|&child| self.touched(child))
+        self.values[self.writes.nodes[node].field?]
     }
 
     fn missing(&self, node: usize) -> impl Iterator<Item = usize> {
         let children = self.writes.nodes[node].children.iter().copied();
-        children.filter(|&child| self.present(child).is_none() && self.touched(child))
+        children.filter(|&child| self.present(child).is_none() && self.touched[child])
     }
 
     /// Writes the members that the object of `node`, whose closing brace stands at `brace`, lacks.
@@ -134,13 +144,12 @@ impl<'v, F: Fn(usize) -> Option<Value<'v>>> Splice<'_, F> {
     }
 
     fn write_member(&self, node: usize, out: &mut Vec<u8>) {
-        string::quote(self.writes.nodes[node].key.as_bytes(), out);
-        out.push(b':');
+        out.extend_from_slice(&self.writes.nodes[node].member);
         if let Some(new) = self.value_at(node) {
             return new.write(out);
         }
         let mut opening = b'{';
-        for &child in self.writes.nodes[node].children.iter().filter(|&&child| self.touched(child)) {
+        for &child in self.writes.nodes[node].children.iter().filter(|&&child| self.touched[child]) {
             out.push(opening);
             opening = b',';
             self.write_member(child, out);

@@ -91,13 +91,34 @@ fn escaped(bytes: &[u8]) -> (char, usize) {
 pub(crate) fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text;
-    while let Some(plain) = rest.iter().position(|&byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+    loop {
+        let plain = plain_bytes(rest);
         out.extend_from_slice(&rest[..plain]);
-        escape(rest[plain], out);
+        let Some(&special) = rest.get(plain) else { break };
+        escape(special, out);
         rest = &rest[plain + 1..];
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// How many bytes there are before the first that must be escaped.
+fn plain_bytes(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let words = text.chunks_exact(8);
+    let rest = words.remainder();
+    for (n, word) in words.enumerate() {
+        let word = u64::from_le_bytes(word.try_into().expect("it has eight bytes"));
+        // A byte's high bit is set where it is below 0x20, a quote or a backslash; above such a byte it may be set by the borrow.
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let special = (control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c))) & HIGH;
+        if special != 0 {
+            return n * 8 + special.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |&byte: &u8| matches!(byte, 0..=0x1f | b'"' | b'\\');
+    text.len() - rest.len() + rest.iter().position(|byte| is_special(byte)).unwrap_or(rest.len())
 }
 
 fn escape(byte: u8, out: &mut Vec<u8>) {

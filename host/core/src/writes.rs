@@ -1,6 +1,7 @@
 //! The paths that enrichers may write, as a tree, and what of a row each of them touches.
 
 use crate::projection::cells;
+use crate::string;
 use crate::trie::{ROOT, Target, Trie};
 use crate::{Column, FieldKind, Path};
 
@@ -50,6 +51,8 @@ impl WriteField {
 #[derive(Debug, Default)]
 pub(crate) struct WriteNode {
     pub(crate) key: String,
+    /// The key as a member begins: quoted, with its colon.
+    pub(crate) member: Vec<u8>,
     pub(crate) children: Vec<usize>,
     /// Which of [`Writes::fields`] ends here.
     pub(crate) field: Option<usize>,
@@ -84,7 +87,10 @@ impl Writes {
         let known = self.nodes[node].children.iter().copied().find(|&child| self.nodes[child].key == key);
         known.unwrap_or_else(|| {
             let child = self.nodes.len();
-            self.nodes.push(WriteNode { key: key.to_owned(), ..WriteNode::default() });
+            let mut member = Vec::new();
+            string::quote(key.as_bytes(), &mut member);
+            member.push(b':');
+            self.nodes.push(WriteNode { key: key.to_owned(), member, ..WriteNode::default() });
             self.nodes[node].children.push(child);
             child
         })

@@ -16,6 +16,8 @@ use crate::process::refusal;
 pub(super) const ORIGIN: &[u8] = b"wasmill-origin";
 /// The header that tells which alert a message is.
 const ALERT_ID: &[u8] = b"wasmill-alert-id";
+/// Messages after which the size of a batch is known well enough.
+const SAMPLE: usize = 64;
 /// The most characters of a topic that a sentence shows.
 const SHOWN_CHARS_MAX: usize = 100;
 
@@ -74,8 +76,12 @@ impl MessageEncoder {
         let (mut rows, mut refused) = (Rows::default(), Vec::new());
         let mut origin = Origin::of(batch.raw.partition());
         let mut topic = Vec::new();
-        for event in events {
+        for (n, event) in events.iter().enumerate() {
             let start = rows.bytes.len();
+            if n == SAMPLE {
+                // The rest is about as large: to grow by doubling would copy it all again.
+                rows.bytes.reserve(start / SAMPLE * (events.len() - SAMPLE) / 8 * 9);
+            }
             match self.append(batch, *event, &mut origin, &mut topic, &mut rows.bytes) {
                 Ok(()) => rows.finish_row(*event),
                 Err((code, reason)) => {
@@ -102,15 +108,14 @@ impl MessageEncoder {
             None => batch.raw.key(index),
             Some(column) => text(batch, event, column).map(|(text, _)| text),
         };
-        let mut headers = batch.raw.headers(index);
-        headers.push((ORIGIN, Some(origin.at(batch.raw.records()[index].offset))));
-        if let Some(column) = self.alert_id {
-            headers.push((ALERT_ID, text(batch, event, column).map(|(text, _)| text)));
-        }
-        frame::begin(row, topic, key, headers.iter().copied());
+        let carried = batch.raw.headers(index);
+        let origin = (ORIGIN, Some(origin.at(batch.raw.records()[index].offset)));
+        let alert_id = self.alert_id.map(|column| (ALERT_ID, text(batch, event, column).map(|(text, _)| text)));
+        let headers = carried.len() + 1 + usize::from(alert_id.is_some());
+        frame::begin(row, topic, key, headers, carried.into_iter().chain([origin]).chain(alert_id));
         frame::begin_value(row, true);
         batch.payload_into(event, row);
-        let bytes = frame::bytes_max(row.len() - start, headers.len());
+        let bytes = frame::bytes_max(row.len() - start, headers);
         let (name, limit) = &self.topics[usize::from(topic)];
         if bytes > *limit {
             let reason = format!("the message has up to {bytes} bytes, and the topic `{name}` takes {limit}");

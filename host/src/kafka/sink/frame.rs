@@ -28,16 +28,17 @@ pub(super) struct Frame<'a> {
     bytes: usize,
 }
 
-/// Appends a message without its value to `row`: [`begin_value`] is to follow.
+/// Appends a message without its value to `row`, with `count` headers: [`begin_value`] is to follow.
 pub(super) fn begin<'h>(
     row: &mut Vec<u8>,
     topic: u16,
     key: Option<&[u8]>,
-    headers: impl ExactSizeIterator<Item = HeaderRef<'h>>,
+    count: usize,
+    headers: impl Iterator<Item = HeaderRef<'h>>,
 ) {
     row.extend_from_slice(&topic.to_le_bytes());
     put(row, key);
-    row.extend_from_slice(&length(headers.len()).to_le_bytes());
+    row.extend_from_slice(&length(count).to_le_bytes());
     for (name, value) in headers {
         put(row, Some(name));
         put(row, value);
@@ -136,7 +137,7 @@ mod tests {
         ) {
             let mut row = Vec::new();
             let refs = headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
-            begin(&mut row, topic, key.as_deref(), refs);
+            begin(&mut row, topic, key.as_deref(), headers.len(), refs);
             begin_value(&mut row, value.is_some());
             row.extend_from_slice(value.as_deref().unwrap_or_default());
             let frame = Frame::read(&row);

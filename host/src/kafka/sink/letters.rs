@@ -62,7 +62,7 @@ fn row(letter: &DeadLetter, kept: Kept, context: &[(&str, Vec<u8>)]) -> Vec<u8> 
     headers.extend(kept.omitted().map(|what| (b"wasmill-omitted".as_slice(), Some(what))));
     let value = letter.payload.as_deref().filter(|_| kept == Kept::Whole);
     let mut row = Vec::new();
-    frame::begin(&mut row, 0, letter.key.as_deref().filter(|_| has_key), headers.into_iter());
+    frame::begin(&mut row, 0, letter.key.as_deref().filter(|_| has_key), headers.len(), headers.into_iter());
     frame::begin_value(&mut row, value.is_some());
     row.extend_from_slice(value.unwrap_or_default());
     row
