@@ -28,6 +28,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasmill_core::{EventTime, Format, Path};
 
+use crate::http::SigningKey;
+
 pub use environment::{Environment, FILLED_BYTES_MAX};
 pub use identifier::{Identifier, IdentifierError, TableName, quoted_name};
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
@@ -38,6 +40,7 @@ pub use schema::json_schema;
 pub use secret::Secret;
 pub use topics::{TopicPattern, Topics};
 pub use tree::{DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};
+pub(crate) use units::duration_text;
 
 /// Where the admin pages are unless `admin` says otherwise.
 pub const ADMIN_DEFAULT: &str = "127.0.0.1:9600";
@@ -79,6 +82,13 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// SHA-256 of the file after the environment was filled in, without secrets: part of each commit's facts.
     pub digest: wasmill_core::Digest,
+}
+
+impl Config {
+    /// Whether dead letters go anywhere but home.
+    pub fn relays_letters(&self) -> bool {
+        !self.dead_letters.is_none() || self.sinks.iter().any(|sink| sink.from == From::DeadLetters)
+    }
 }
 
 /// Where events come from.
@@ -140,13 +150,15 @@ pub struct BatchConfig {
 
 /// What a sink gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum From {
     /// The events that passed.
     #[default]
     Events,
     /// The alerts, each as a JSON object.
     Alerts,
+    /// The dead letters, relayed from home.
+    DeadLetters,
 }
 
 /// One sink.
@@ -185,6 +197,8 @@ pub enum SinkKind {
     },
     /// Topics of a Kafka cluster.
     Kafka(KafkaSinkConfig),
+    /// A webhook.
+    Http(HttpConfig),
     /// JSON lines appended to a file.
     File {
         /// Its path.
@@ -262,6 +276,38 @@ impl Compression {
             Self::Zstd => "zstd",
         }
     }
+}
+
+/// A webhook.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Where requests go; path and query may be secrets.
+    pub url: Secret,
+    /// Further headers of each request. Values may be secrets.
+    pub headers: Vec<(String, Secret)>,
+    /// What requests are signed with.
+    pub secret: Option<SigningKey>,
+    /// How long a receiver may take to answer.
+    pub timeout: Duration,
+    /// How events become bodies.
+    pub format: HttpFormat,
+    /// Most events of a request.
+    pub events_max: usize,
+    /// Most bytes of a body, and of an event.
+    pub bytes_max: usize,
+}
+
+/// How events become the bodies of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpFormat {
+    /// One event per request, as a JSON object.
+    #[default]
+    Single,
+    /// A JSON array.
+    Array,
+    /// JSON lines.
+    Lines,
 }
 
 /// A table and where its columns come from.

@@ -15,10 +15,11 @@ use wasmill_expr::time::{format_rfc3339, format_rfc3339_micros};
 
 use crate::delivery::{DeadLetter, Headers};
 
-/// Appends the letter, rejected at `time_us` (microseconds since 1970), as one line.
-pub fn append_line(lines: &mut Vec<u8>, partition: &PartitionId, letter: &DeadLetter, time_us: i64) {
-    serde_json::to_writer(&mut *lines, &to_json(partition, letter, time_us)).expect("writing to memory does not fail");
-    lines.push(b'\n');
+/// The letter, rejected at `time_us` (microseconds since 1970), as one line.
+pub fn line(partition: &PartitionId, letter: &DeadLetter, time_us: i64) -> Vec<u8> {
+    let mut line = to_json(partition, letter, time_us).to_string().into_bytes();
+    line.push(b'\n');
+    line
 }
 
 /// The letter as a JSON object. It was tried once: replays make letters of their own.

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::commands::validate::PluginCheck;
-use crate::config::{Config, KafkaOutput, SinkKind, SourceConfig};
+use crate::config::{Config, HttpConfig, KafkaOutput, SinkKind, SourceConfig};
+use crate::http::HttpSink;
 use crate::kafka::{self, examine_sink, examine_source};
 use crate::pipeline::{Database, Place, databases};
 use crate::{postgres, sqlite};
@@ -81,6 +82,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         let part = format!("sink {}", sink.name);
         match &sink.kind {
             SinkKind::Kafka(kafka) => findings.extend(topics(&part, &kafka.output, config).await),
+            SinkKind::Http(http) => findings.push(receiver(&part, http).await),
             SinkKind::File { path } => findings.push(file(&part, path)),
             SinkKind::Stdout | SinkKind::Discard => findings.push(Finding::new(&part, State::Well, "needs nothing")),
             // Asked with their databases.
@@ -178,6 +180,14 @@ async fn topics(part: &str, output: &KafkaOutput, config: &Config) -> Vec<Findin
             Finding::with_doubts(part, well, doubts)
         }
     }
+}
+
+async fn receiver(part: &str, http: &HttpConfig) -> Finding {
+    let reached = match HttpSink::reach(http).await {
+        Ok(reached) => reached,
+        Err(reason) => return Finding::new(part, State::Wrong, reason),
+    };
+    Finding::new(part, State::Well, reached)
 }
 
 /// A file that is appended to: it is opened and left as it is; one that is not there is made and removed.

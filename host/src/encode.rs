@@ -7,6 +7,7 @@ use wasmill_core::{Batch, Digest, Rejection};
 use crate::condition::Condition;
 use crate::config::From;
 use crate::delivery::Rows;
+use crate::http::DocumentEncoder;
 use crate::kafka::sink::MessageEncoder;
 use crate::lines::encode_lines;
 use crate::postgres::CopyEncoder;
@@ -34,6 +35,8 @@ pub enum Format {
     Cells(CellEncoder),
     /// Messages of Kafka.
     Messages(MessageEncoder),
+    /// Documents of a webhook.
+    Documents(DocumentEncoder),
     /// JSON lines.
     Lines,
     /// Rows without content: counted, not kept.
@@ -41,6 +44,11 @@ pub enum Format {
 }
 
 impl SinkEncoder {
+    /// Of a sink of dead letters, which are no part of a batch: encodes nothing.
+    pub fn of_letters(name: &str) -> Self {
+        Self { name: name.into(), from: From::DeadLetters, when: None, format: Format::Nothing }
+    }
+
     /// Whether it takes alerts and no events.
     pub fn takes_alerts(&self) -> bool {
         self.from == From::Alerts
@@ -60,6 +68,7 @@ impl SinkEncoder {
             Format::Copy(encoder) => encoder.encode(batch, events, generation, &self.name),
             Format::Cells(encoder) => encoder.encode(batch, events, generation, &self.name),
             Format::Messages(encoder) => encoder.encode(batch, events, &self.name),
+            Format::Documents(encoder) => encoder.encode(batch, events, &self.name),
             Format::Lines => (encode_lines(batch, events), Vec::new()),
             Format::Nothing => (count_only(events), Vec::new()),
         };

@@ -6,7 +6,7 @@ use serde::Serialize;
 use wasmill_core::EventTime;
 
 use crate::config::{
-    ColumnConfig, Config, HomeConfig, Provenance, Secret, SinkConfig, SinkKind, SourceConfig, ValueFrom,
+    ColumnConfig, Config, From, HomeConfig, Provenance, Secret, SinkConfig, SinkKind, SourceConfig, ValueFrom,
 };
 
 /// How often an event's effect reaches a sink when processes, databases and brokers fail.
@@ -63,10 +63,20 @@ fn of_sink(config: &Config, sink: &SinkConfig) -> (Guarantee, &'static str) {
         (SourceConfig::Stdin, _) => {
             (Guarantee::None, "standard input cannot be read again: what is in flight when the process dies is lost")
         }
+        _ if sink.from == From::DeadLetters => (
+            Guarantee::AtLeastOnce,
+            "dead letters are relayed from home, or written before the position where there is none: after a crash some come again, \
+             with the same id",
+        ),
         (_, SinkKind::Kafka(_)) => (
             Guarantee::AtLeastOnce,
             "brokers acknowledge before home commits: messages after the last commit come again after a crash, with the same \
              wasmill-origin",
+        ),
+        (_, SinkKind::Http(_)) => (
+            Guarantee::AtLeastOnce,
+            "a receiver answers before home commits: requests after the last commit come again after a crash, with the same \
+             webhook-id where each is one event",
         ),
         (_, SinkKind::File { .. }) => (
             Guarantee::AtLeastOnce,
@@ -97,7 +107,7 @@ fn database(sink: &SinkConfig) -> Option<Database<'_>> {
     match &sink.kind {
         SinkKind::Postgres { url, .. } => Some(Database::Postgres(url)),
         SinkKind::Sqlite { path, .. } => Some(Database::Sqlite(path)),
-        SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => None,
+        SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => None,
     }
 }
 
@@ -133,9 +143,9 @@ pub fn notes(config: &Config) -> Vec<String> {
 }
 
 fn without_home(config: &Config) -> String {
-    let letters = match config.dead_letters.is_none() {
-        false => "",
-        true => "; rejected events are only counted, so set dead_letters to keep them",
+    let letters = match config.relays_letters() {
+        true => "",
+        false => "; rejected events are only counted, so set dead_letters to keep them",
     };
     let position = match config.source {
         SourceConfig::Kafka(_) => "the position is only the consumer group's committed offset",

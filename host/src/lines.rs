@@ -5,5 +5,5 @@ mod sink;
 mod source;
 
 pub use input::Progress;
-pub use sink::{LineSink, encode_lines};
+pub use sink::{LineSink, append_on_one_line, encode_lines};
 pub use source::{LineSource, LineSourceError};

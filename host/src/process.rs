@@ -7,6 +7,7 @@ use wasmill_core::{Batch, Projection, RawBatch, Rejection, Stage};
 use wasmill_engine::{Blame, Broken, Generation, Worker};
 
 use crate::alert_events::alert_events;
+use crate::config::From;
 use crate::delivery::{DeadLetter, Delivery, Rows};
 use crate::encode::SinkEncoder;
 
@@ -64,7 +65,12 @@ impl Processor {
     fn encode(&self, events: &Batch, alerts: Option<&Batch>, dead_letters: &mut Vec<DeadLetter>) -> Vec<Rows> {
         let generation = self.generation.id();
         let mut encode_one = |encoder: &SinkEncoder| {
-            let batch = if encoder.takes_alerts() { alerts } else { Some(events) };
+            let batch = match encoder.from {
+                From::Events => Some(events),
+                From::Alerts => alerts,
+                // They are relayed from home.
+                From::DeadLetters => None,
+            };
             let Some(batch) = batch else { return Rows::default() };
             let (rows, refused) = encoder.encode(batch, &generation);
             dead_letters.extend(refused.into_iter().map(|rejection| DeadLetter::new(batch, rejection)));

@@ -173,6 +173,15 @@ impl Tally {
         self.lock().sinks[sink].retries += 1;
     }
 
+    /// Counts dead letters that were relayed to a sink.
+    pub fn relayed(&self, sink: usize, delivered: u64, filtered: u64, refused: u64) {
+        let counts = &mut self.lock().sinks[sink];
+        counts.delivered += delivered;
+        counts.filtered += filtered;
+        counts.refused += refused;
+        counts.batches += 1;
+    }
+
     /// Events of committed batches so far.
     pub fn received(&self) -> u64 {
         self.lock().received

@@ -3,19 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use wasmill_core::PartitionId;
 
 use crate::breaker::Breaker;
-use crate::config::RetryConfig;
 use crate::delivery::Delivery;
 use crate::health::Health;
-use crate::kafka::sink::{KafkaSink, Refused, Trouble};
-use crate::lines::LineSink;
+use crate::output::{Output, Refused, Trouble};
 use crate::relay::Relay;
 use crate::report::{GroupResult, Tally};
-use crate::retry::Backoff;
 use crate::store::{Committed, Lease, Store, StoreError};
 
 /// All sinks, connected.
@@ -27,16 +24,12 @@ pub struct Sinks {
     pub stores: Vec<StoreSinks>,
     /// Which of `stores` is home, if any.
     pub home: Option<usize>,
-    /// Kafka by sink index.
-    pub kafka: Vec<(usize, KafkaSink)>,
-    /// Files and standard output by sink index. The lock keeps the lines of a group together.
-    pub lines: Vec<(usize, Mutex<LineSink>)>,
+    /// What is no database, by sink index.
+    pub outputs: Vec<(usize, Output)>,
     /// Where dead letters go besides home.
     pub relays: Vec<Arc<Relay>>,
     /// How many groups are written at the same time.
     pub writers: Semaphore,
-    /// How failures are repeated.
-    pub retry: RetryConfig,
     /// Where failures are shown.
     pub health: Arc<Health>,
     /// Where work is counted.
@@ -94,14 +87,11 @@ impl Sinks {
     /// When another process owns the partition now.
     pub async fn write(&self, leases: &mut Leases, group: &mut [Delivery]) -> Result<(), Fenced> {
         let mut result = GroupResult { refused_late: vec![0; self.names.len()], took: vec![None; self.names.len()] };
-        for (sink, kafka) in &self.kafka {
-            result.took[*sink] = self.write_messages(*sink, kafka, group).await;
-        }
-        for (sink, lines) in &self.lines {
-            result.took[*sink] = self.write_lines(*sink, lines, group).await;
+        for (sink, output) in &self.outputs {
+            result.took[*sink] = self.write_rows(*sink, output, group).await;
         }
         for relay in self.relays.iter().filter(|_| self.home.is_none()) {
-            relay.write_directly(group, now_us(), self.retry, &self.health).await;
+            relay.write_directly(group, now_us(), &self.health).await;
         }
         let others = (0..self.stores.len()).filter(|store| Some(*store) != self.home);
         for store in others.chain(self.home) {
@@ -115,17 +105,15 @@ impl Sinks {
         Ok(())
     }
 
-    async fn write_messages(&self, sink: usize, kafka: &KafkaSink, group: &mut [Delivery]) -> Option<Duration> {
+    async fn write_rows(&self, sink: usize, output: &Output, group: &mut [Delivery]) -> Option<Duration> {
         let rows: Vec<&[u8]> = group.iter().flat_map(|delivery| delivery.encoded[sink].iter()).collect();
         if rows.is_empty() {
             return None;
         }
         let started = Instant::now();
-        let told = |trouble: Trouble<'_>| match trouble {
-            Trouble::Waiting(reason) => self.red(sink, reason),
-            Trouble::Failed(reason) => self.failed(sink, reason),
-        };
-        let mut refused = kafka.write(&rows, &told).await.into_iter().peekable();
+        let partition = Arc::clone(group.first()?.events.raw.partition());
+        let refused = output.write(&partition, &rows, &|trouble| self.told(sink, trouble)).await;
+        let mut refused = refused.into_iter().peekable();
         let mut first = 0;
         for delivery in group {
             let next = first + delivery.encoded[sink].len();
@@ -142,21 +130,12 @@ impl Sinks {
         Some(started.elapsed())
     }
 
-    async fn write_lines(&self, sink: usize, lines: &Mutex<LineSink>, group: &[Delivery]) -> Option<Duration> {
-        let parts: Vec<&[u8]> = group.iter().map(|delivery| delivery.encoded[sink].bytes.as_slice()).collect();
-        if parts.iter().all(|part| part.is_empty()) {
-            return None;
+    fn told(&self, sink: usize, trouble: Trouble<'_>) {
+        match trouble {
+            Trouble::Waiting(reason) => self.red(sink, reason),
+            Trouble::Failed(reason) => self.failed(sink, reason),
+            Trouble::Over => self.health.green(&self.part(sink)),
         }
-        let started = Instant::now();
-        let mut backoff = Backoff::new(self.retry);
-        // Held over the waits on purpose: while the file is away every lane waits for it.
-        let mut lines = lines.lock().await;
-        while let Err(reason) = lines.write(&parts).await {
-            self.failed(sink, &reason);
-            backoff.wait().await;
-        }
-        self.health.green(&self.part(sink));
-        Some(started.elapsed())
     }
 
     async fn commit(

@@ -196,7 +196,8 @@ fn secretive() -> Config {
         "name: a\nsource: { kafka: { brokers: h, topics: [t], group: g, options: { sasl.password: hunter2, sasl.username: '${PASSWORD}' } } }\n\
          sinks:\n  a: { postgres: { url: 'postgres://me:hunter2@h/d?password=hunter2', table: t, columns: { a: a } } }\n  \
          b: { postgres: { url: 'postgres://me:${PASSWORD}@h/d', table: t, columns: { a: a } } }\n  \
-         c: { postgres: { url: '${DATABASE_URL}', table: t, columns: { a: a } } }\n",
+         c: { postgres: { url: '${DATABASE_URL}', table: t, columns: { a: a } } }\n  \
+         d: { http: { url: 'https://h/hunter2?k=hunter2', headers: { A: hunter2 }, secret: 'hunter2${PASSWORD}hunter2' } }\n",
     )
 }
 

@@ -8,4 +8,5 @@ pub mod kafka;
 pub mod kafka_pipeline;
 pub mod pipeline;
 pub mod proxy;
+pub mod receiver;
 pub mod services;

@@ -1,6 +1,7 @@
 //! What may be written in a pipeline's YAML file. From these types come the JSON Schema, the checks and the reference in
 //! `docs/configuration.md`; what the words mean together is decided in `resolve`.
 
+mod http;
 mod sinks;
 mod source;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::Provenance;
 use super::read::Ordered;
 
+pub(super) use http::RawHttp;
 pub(super) use sinks::{RawKafkaLetters, RawKafkaSink, RawSink, RawTable};
 pub(super) use source::{RawKafka, RawSource};
 

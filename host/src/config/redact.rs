@@ -7,8 +7,8 @@ use wasmill_core::{EventTime, Format};
 
 use super::units::{duration_text, size_text};
 use super::{
-    ColumnConfig, Config, DeadLetterConfig, HomeConfig, KafkaConfig, KafkaOutput, KafkaSinkConfig, Secret, SinkConfig,
-    SinkKind, SourceConfig, Start, TableConfig, TableName, TopicConfig, TopicPart, ValueFrom,
+    ColumnConfig, Config, DeadLetterConfig, HomeConfig, HttpConfig, KafkaConfig, KafkaOutput, KafkaSinkConfig, Secret,
+    SinkConfig, SinkKind, SourceConfig, Start, TableConfig, TableName, TopicConfig, TopicPart, ValueFrom,
 };
 
 /// `config` in the shape of its file. Passwords, librdkafka settings' values and variables inside addresses are not in it.
@@ -131,11 +131,26 @@ fn shown_sink(sink: &SinkConfig) -> Json {
             ("sqlite", settings)
         }
         SinkKind::Kafka(kafka) => ("kafka", shown_kafka_sink(kafka)),
+        SinkKind::Http(http) => ("http", shown_http(http)),
         SinkKind::File { path } => ("file", Map::from_iter([("path".to_owned(), json!(path))])),
         SinkKind::Stdout => ("stdout", Map::new()),
         SinkKind::Discard => ("discard", Map::new()),
     };
     json!({ kind: settings, "from": sink.from, "when": sink.when })
+}
+
+fn shown_http(http: &HttpConfig) -> Map<String, Json> {
+    let headers: Map<String, Json> =
+        http.headers.iter().map(|(name, value)| (name.clone(), json!(value.shown()))).collect();
+    Map::from_iter([
+        ("url".to_owned(), json!(http.url.shown())),
+        ("headers".to_owned(), Json::Object(headers)),
+        ("secret".to_owned(), json!(http.secret.as_ref().map(|_| "***"))),
+        ("timeout".to_owned(), json!(duration_text(http.timeout))),
+        ("format".to_owned(), json!(http.format)),
+        ("batch_events_max".to_owned(), json!(http.events_max)),
+        ("batch_bytes_max".to_owned(), json!(size_text(http.bytes_max as u64))),
+    ])
 }
 
 fn shown_table(table: &TableConfig) -> Map<String, Json> {

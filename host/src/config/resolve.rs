@@ -2,6 +2,7 @@
 
 mod claims;
 mod home;
+mod http;
 mod kafka;
 mod kafka_sink;
 mod settings;
@@ -18,8 +19,9 @@ use super::mistake::Collector;
 use super::place::Place;
 use super::raw::{RawBatch, RawPipeline};
 use super::units::{DURATION_HINT, SIZE_HINT, duration, duration_text, size, size_text};
-use super::{BatchConfig, Config, Environment, HealthConfig, HomeConfig, KafkaConfig, SourceConfig};
+use super::{BatchConfig, Config, Environment, From, HealthConfig, HomeConfig, KafkaConfig, SourceConfig};
 use claims::{Claims, Use};
+use kafka_sink::WrittenTopics;
 
 pub use kafka::TOPICS_MAX;
 pub use sinks::SINKS_MAX;
@@ -45,6 +47,8 @@ struct Resolver<'r> {
     claims: Claims,
     /// What the source reads, once it has been resolved.
     read_kafka: Option<KafkaConfig>,
+    /// The topics that are written so far.
+    written_topics: Vec<WrittenTopics>,
 }
 
 /// The pipeline that `raw` (the same as `root`, typed) describes. `None` only after a mistake.
@@ -55,7 +59,8 @@ pub(super) fn resolve(
     digest: Digest,
     mistakes: &mut Collector,
 ) -> Option<Config> {
-    let mut resolver = Resolver { surroundings, mistakes, claims: Claims::default(), read_kafka: None };
+    let mut resolver =
+        Resolver { surroundings, mistakes, claims: Claims::default(), read_kafka: None, written_topics: Vec::new() };
     let name = resolver.name("a pipeline", &raw.name, root.child("name"));
     let source_place = root.child("source");
     let event_time = resolver.event_time(&raw.source, source_place);
@@ -76,7 +81,9 @@ pub(super) fn resolve(
     let admin = resolver.admin(raw.admin.as_ref(), root.child("admin"));
     let most = Duration::from_secs(600);
     let stop = resolver.duration(&raw.shutdown_timeout, root.child("shutdown_timeout"), Duration::ZERO, most);
-    if let (Some(SourceConfig::Kafka(_)), Some(HomeConfig::None), None) = (&source, &home, &raw.dead_letters) {
+    let relays_letters =
+        raw.dead_letters.is_some() || raw.sinks.0.iter().any(|(_, sink)| sink.from == From::DeadLetters);
+    if let (Some(SourceConfig::Kafka(_)), Some(HomeConfig::None), false) = (&source, &home, relays_letters) {
         let message = "rejected events would be lost; add dead_letters: { file: { path: dead.jsonl } }, or a home: { sqlite: { path: home.db } }";
         resolver.mistakes.add(root.key_at("sinks"), message);
     }

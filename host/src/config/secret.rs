@@ -32,6 +32,21 @@ impl Secret {
         Ok(Self { value, shown: masked(&pieces.iter().map(shown).collect::<String>()) })
     }
 
+    /// A webhook's address: its path may be as secret as its query. `written` is what the file has.
+    pub(super) fn webhook(value: &str, written: &str) -> Self {
+        let is_variable =
+            written.starts_with("${") && written.find('}') == Some(written.len() - 1) && !written.contains(":-");
+        let shown = match written.split_once("://") {
+            _ if is_variable => written.to_owned(),
+            Some((scheme, rest)) if !written.contains("${") => match rest.find(['/', '?', '#']) {
+                Some(end) => format!("{scheme}://{}/***", &rest[..end]),
+                None => written.to_owned(),
+            },
+            _ => "***".to_owned(),
+        };
+        Self { value: value.to_owned(), shown }
+    }
+
     /// The value, for the one place that needs it.
     pub fn reveal(&self) -> &str {
         &self.value
@@ -128,6 +143,19 @@ mod tests {
             let secret = url(written);
             assert_eq!(secret.shown(), shown, "{written}");
             assert_eq!(format!("{secret:?}"), "***");
+        }
+    }
+
+    #[test]
+    fn webhook_is_shown_without_path_and_query() {
+        for (written, shown) in [
+            ("https://hooks.example.com/services/hunter2?key=hunter2", "https://hooks.example.com/***"),
+            ("http://h:1", "http://h:1"),
+            ("${URL}", "${URL}"),
+            ("${URL:-https://h/hunter2}", "***"),
+            ("https://h/${TOKEN}", "***"),
+        ] {
+            assert_eq!(Secret::webhook("", written).shown(), shown, "{written}");
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) fn size_text(bytes: u64) -> String {
 }
 
 /// `duration` with the largest unit that divides it.
-pub(super) fn duration_text(duration: Duration) -> String {
+pub(crate) fn duration_text(duration: Duration) -> String {
     let millis = duration.as_millis();
     [("h", 3_600_000), ("m", 60_000), ("s", 1_000)]
         .into_iter()

@@ -25,6 +25,7 @@ use wasmill_core::PartitionId;
 
 use crate::config::RetryConfig;
 use crate::delivery::DeadLetter;
+use crate::output::{Refused, Trouble};
 use crate::retry::Backoff;
 use client::Client;
 use frame::Frame;
@@ -53,35 +54,6 @@ pub struct KafkaSink {
     retry: RetryConfig,
     /// The producer in use; another one after it failed for good. The lock guards the exchange.
     client: Mutex<Arc<Client>>,
-}
-
-/// What the owner of a sink is told while messages wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble<'t> {
-    /// Nothing is acknowledged; the client goes on trying.
-    Waiting(&'t str),
-    /// Messages failed and are sent again.
-    Failed(&'t str),
-}
-
-impl<'t> Trouble<'t> {
-    /// Why, in a sentence.
-    pub fn reason(self) -> &'t str {
-        match self {
-            Self::Waiting(reason) | Self::Failed(reason) => reason,
-        }
-    }
-}
-
-/// A message that the brokers refuse for itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// Which of those that were handed over.
-    pub row: usize,
-    /// A short stable word.
-    pub code: &'static str,
-    /// A sentence.
-    pub reason: String,
 }
 
 impl KafkaSink {

@@ -16,13 +16,14 @@ pub fn encode_lines(batch: &Batch, events: &[u32]) -> Rows {
     rows.bytes.reserve(events.iter().map(|event| batch.raw.payload(*event as usize).map_or(0, <[u8]>::len) + 1).sum());
     for event in events {
         append_on_one_line(&mut rows.bytes, &batch.payload(*event));
+        rows.bytes.push(b'\n');
         rows.finish_row(*event);
     }
     rows
 }
 
 /// Line breaks in valid JSON are white space between tokens, so a space says the same.
-fn append_on_one_line(line: &mut Vec<u8>, payload: &[u8]) {
+pub fn append_on_one_line(line: &mut Vec<u8>, payload: &[u8]) {
     let start = line.len();
     line.extend_from_slice(payload);
     for byte in &mut line[start..] {
@@ -30,7 +31,6 @@ fn append_on_one_line(line: &mut Vec<u8>, payload: &[u8]) {
             *byte = b' ';
         }
     }
-    line.push(b'\n');
 }
 
 /// Where lines go.
@@ -127,6 +127,6 @@ mod tests {
     fn line_breaks_between_tokens_become_spaces() {
         let mut line = Vec::new();
         append_on_one_line(&mut line, b"{\r\n\"a\":1}");
-        assert_eq!(line, b"{  \"a\":1}\n");
+        assert_eq!(line, b"{  \"a\":1}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use wasmill_core::{EventTime, PluginRef, ProjectionBuilder};
 use wasmill_engine::{Generation, Worker};
 
@@ -11,13 +11,15 @@ use super::plugins::{LoadedFile, load_plugins};
 use super::stores::{self, OpenStore};
 use crate::breaker::Breaker;
 use crate::condition::Condition;
-use crate::config::{Config, From, Provenance, SinkConfig, SinkKind};
+use crate::config::{Config, From, KafkaOutput, Provenance, RetryConfig, SinkConfig, SinkKind};
 use crate::encode::{Format, SinkEncoder};
 use crate::engine_threads::EngineThreads;
 use crate::guarantee;
 use crate::health::Health;
+use crate::http::{DocumentEncoder, HttpSink};
 use crate::kafka::sink::{KafkaSink, MessageEncoder};
 use crate::lines::LineSink;
+use crate::output::Output;
 use crate::process::Processor;
 use crate::relay::Relay;
 use crate::report::Tally;
@@ -51,15 +53,15 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
     events.format(config.format);
     let mut alerts = ProjectionBuilder::new(EventTime::Record, ALERT_BYTES_MAX);
     let generation = Generation::new(plugins.iter().map(|(plugin, _)| Arc::clone(plugin)).collect(), &mut events);
-    let kafka = kafka_sinks(config).await?;
-    let encoders = encoders(config, &stores, &kafka, &mut events, &mut alerts)?;
+    let outputs = outputs(config).await?;
+    let encoders = encoders(config, &stores, &outputs, &mut events, &mut alerts)?;
     let plugin_refs: Vec<&PluginRef> = plugins.iter().map(|(plugin, _)| &**plugin.reference()).collect();
     let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config), &plugin_refs));
     let health = Arc::new(Health::default());
     for sink in &config.sinks {
         health.green(&format!("sink {}", sink.name));
     }
-    let sinks = sinks(config, stores, kafka, Arc::clone(&health), Arc::clone(&tally)).await?;
+    let sinks = sinks(config, stores, outputs, Arc::clone(&health), Arc::clone(&tally)).await?;
     let processor = Processor { events: events.build(), alerts: alerts.build(), generation, encoders };
     let engine = EngineThreads::start(config.engine.threads, Worker::new)
         .map_err(|error| SetupError::Wrong(format!("cannot start the engine's threads: {error}")))?;
@@ -81,29 +83,52 @@ async fn archive(stores: &[OpenStore], plugins: &[LoadedFile]) -> Result<(), Set
     Ok(())
 }
 
-/// Makes the producers, by sink index.
-async fn kafka_sinks(config: &Config) -> Result<Vec<(usize, KafkaSink)>, SetupError> {
-    let mut sinks = Vec::new();
+/// Opens what is no database, by sink index.
+async fn outputs(config: &Config) -> Result<Vec<(usize, Output)>, SetupError> {
+    let mut outputs = Vec::new();
     for (index, sink) in config.sinks.iter().enumerate() {
-        if let SinkKind::Kafka(kafka) = &sink.kind {
-            let connected = KafkaSink::connect(&kafka.output, config.retry).await;
-            let wrong = |error| SetupError::Wrong(format!("sink {}: {error}", sink.name));
-            sinks.push((index, connected.map_err(wrong)?));
-        }
+        let opened = output(config, sink).await;
+        let opened = opened.map_err(|reason| SetupError::Wrong(format!("sink {}: {reason}", sink.name)))?;
+        outputs.extend(opened.map(|output| (index, output)));
     }
-    Ok(sinks)
+    Ok(outputs)
+}
+
+async fn output(config: &Config, sink: &SinkConfig) -> Result<Option<Output>, String> {
+    let retry = config.retry;
+    Ok(Some(match &sink.kind {
+        SinkKind::Kafka(kafka) => Output::Kafka(connected(&kafka.output, retry).await?),
+        SinkKind::Http(http) => {
+            let made = HttpSink::new(&sink.name, sink.from, http, retry);
+            Output::Http(made.map_err(|error| error.to_string())?)
+        }
+        SinkKind::File { path } => Output::lines(LineSink::file(path).await?, retry),
+        SinkKind::Stdout => Output::lines(LineSink::stdout(), retry),
+        SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } | SinkKind::Discard => return Ok(None),
+    }))
+}
+
+async fn connected(output: &KafkaOutput, retry: RetryConfig) -> Result<KafkaSink, String> {
+    KafkaSink::connect(output, retry).await.map_err(|error| error.to_string())
 }
 
 fn encoders(
     config: &Config,
     stores: &[OpenStore],
-    kafka: &[(usize, KafkaSink)],
+    outputs: &[(usize, Output)],
     events: &mut ProjectionBuilder,
     alerts: &mut ProjectionBuilder,
 ) -> Result<Vec<SinkEncoder>, SetupError> {
     let mut encoders = Vec::with_capacity(config.sinks.len());
     for (index, sink) in config.sinks.iter().enumerate() {
-        let projection = if sink.from == From::Alerts { &mut *alerts } else { &mut *events };
+        let projection = match sink.from {
+            From::Alerts => &mut *alerts,
+            From::Events => &mut *events,
+            From::DeadLetters => {
+                encoders.push(SinkEncoder::of_letters(&sink.name));
+                continue;
+            }
+        };
         let wrong = |error: &dyn std::fmt::Display| SetupError::Wrong(format!("sink {}: {error}", sink.name));
         let when = sink.when.as_deref().map(|source| Condition::bind(source, projection)).transpose();
         let when = when.map_err(|error| wrong(&error))?;
@@ -113,9 +138,15 @@ fn encoders(
                 format.expect("every sink of a database has a store").map_err(|error| wrong(&error))?
             }
             SinkKind::Kafka(settings) => {
-                let (_, connected) =
-                    kafka.iter().find(|(sink, _)| *sink == index).expect("every sink of Kafka is connected");
-                Format::Messages(MessageEncoder::bind(settings, sink.from, connected.limits(), projection))
+                let limits = outputs.iter().find_map(|(sink, output)| match output {
+                    Output::Kafka(kafka) if *sink == index => Some(kafka.limits()),
+                    _ => None,
+                });
+                let limits = limits.expect("every sink of Kafka is connected");
+                Format::Messages(MessageEncoder::bind(settings, sink.from, limits, projection))
+            }
+            SinkKind::Http(settings) => {
+                Format::Documents(DocumentEncoder::bind(settings.bytes_max, sink.from, projection))
             }
             SinkKind::File { .. } | SinkKind::Stdout => Format::Lines,
             SinkKind::Discard => Format::Nothing,
@@ -128,53 +159,41 @@ fn encoders(
 async fn sinks(
     config: &Config,
     stores: Vec<OpenStore>,
-    kafka: Vec<(usize, KafkaSink)>,
+    outputs: Vec<(usize, Output)>,
     health: Arc<Health>,
     tally: Arc<Tally>,
 ) -> Result<Sinks, SetupError> {
     let home = stores.iter().position(|store| store.is_home);
+    let (of_letters, outputs): (Vec<_>, Vec<_>) =
+        outputs.into_iter().partition(|(index, _)| config.sinks[*index].from == From::DeadLetters);
+    let mut relays = relays(config).await?;
+    for (index, output) in of_letters {
+        relays.push(Arc::new(Relay::sink(index, &config.sinks[index], output, Arc::clone(&tally))?));
+    }
     let store_sinks = |OpenStore { store, sinks, .. }| StoreSinks { store, sinks, breaker: Breaker::new(config.retry) };
     let writers = stores.iter().map(|store| store.writers).min().unwrap_or(config.engine.threads.max(1));
-    let mut lines = Vec::new();
-    for (index, sink) in config.sinks.iter().enumerate() {
-        if let Some(sink) = line_sink(sink).await? {
-            lines.push((index, Mutex::new(sink)));
-        }
-    }
     Ok(Sinks {
         names: config.sinks.iter().map(|sink| Arc::from(sink.name.as_str())).collect(),
         stores: stores.into_iter().map(store_sinks).collect(),
         home,
-        kafka,
-        lines,
-        relays: relays(config).await?,
+        outputs,
+        relays,
         writers: Semaphore::new(writers),
-        retry: config.retry,
         health,
         tally,
     })
 }
 
 async fn relays(config: &Config) -> Result<Vec<Arc<Relay>>, SetupError> {
-    let wrong = |error: &dyn std::fmt::Display| SetupError::Wrong(format!("dead letters: {error}"));
+    let wrong = |reason: String| SetupError::Wrong(format!("dead letters: {reason}"));
     let mut relays = Vec::new();
     if let Some(path) = &config.dead_letters.file {
-        relays.push(Arc::new(Relay::to_file(LineSink::file(path).await.map_err(|error| wrong(&error))?)));
+        let file = LineSink::file(path).await.map_err(wrong)?;
+        relays.push(Arc::new(Relay::new("file", Output::lines(file, config.retry))));
     }
     if let Some(output) = &config.dead_letters.kafka {
-        let connected = KafkaSink::connect(output, config.retry).await;
-        relays.push(Arc::new(Relay::to_kafka(connected.map_err(|error| wrong(&error))?)));
+        let connected = connected(output, config.retry).await.map_err(wrong)?;
+        relays.push(Arc::new(Relay::new("kafka", Output::Kafka(connected))));
     }
     Ok(relays)
-}
-
-async fn line_sink(sink: &SinkConfig) -> Result<Option<LineSink>, SetupError> {
-    match &sink.kind {
-        SinkKind::File { path } => {
-            let opened = LineSink::file(path).await;
-            opened.map(Some).map_err(|reason| SetupError::Wrong(format!("sink {}: {reason}", sink.name)))
-        }
-        SinkKind::Stdout => Ok(Some(LineSink::stdout())),
-        SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } | SinkKind::Kafka(_) | SinkKind::Discard => Ok(None),
-    }
 }

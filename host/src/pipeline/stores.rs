@@ -70,7 +70,9 @@ fn by_database(config: &Config) -> BTreeMap<String, Vec<usize>> {
         let key = match &sink.kind {
             SinkKind::Postgres { url, .. } => format!("postgres {}", url.reveal()),
             SinkKind::Sqlite { path, .. } => format!("sqlite {}", path.display()),
-            SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => continue,
+            SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+                continue;
+            }
         };
         databases.entry(key).or_default().push(index);
     }
@@ -101,7 +103,7 @@ pub fn databases(config: &Config) -> Vec<Database<'_>> {
         let place = match &config.sinks[sinks[0]].kind {
             SinkKind::Postgres { url, .. } => Place::Postgres(url),
             SinkKind::Sqlite { path, .. } => Place::Sqlite(path),
-            SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+            SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
                 unreachable!("only databases are grouped")
             }
         };
@@ -150,7 +152,7 @@ async fn open_one(config: &Config, sinks: &[usize]) -> Result<OpenStore, StoreEr
             let store = SqliteStore::open(path, &config.name, specs, is_home, facts(config)).await?;
             (Store::Sqlite(Box::new(store)), Vec::new(), 1)
         }
-        SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+        SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
             unreachable!("only databases are grouped")
         }
     };
@@ -172,7 +174,9 @@ fn spec(index: usize, sink: &SinkConfig) -> Option<SinkSpec> {
     let (table, hypertable) = match &sink.kind {
         SinkKind::Postgres { table, hypertable, .. } => (table, *hypertable),
         SinkKind::Sqlite { table, .. } => (table, false),
-        SinkKind::Kafka(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => return None,
+        SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+            return None;
+        }
     };
     Some(SinkSpec { index, name: Arc::from(sink.name.as_str()), table: table.clone(), hypertable, from: sink.from })
 }

@@ -35,6 +35,8 @@ impl<'d> RowSet<'d> {
             let batch = match from {
                 From::Events => Some(&delivery.events),
                 From::Alerts => delivery.alerts.as_ref(),
+                // No table takes them: home has one.
+                From::DeadLetters => None,
             };
             let (Some(batch), Some(rows)) = (batch, delivery.encoded.get(sink)) else { continue };
             let offset_of = |event: &u32| batch.raw.records()[*event as usize].offset;

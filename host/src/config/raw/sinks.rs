@@ -3,16 +3,16 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Passthrough, RawFile, RawNothing};
+use super::{Passthrough, RawFile, RawHttp, RawNothing};
 use crate::config::read::Ordered;
 use crate::config::{ColumnType, Compression, From, OnDuplicate};
 
-/// A sink: exactly one of `timescale`, `postgres`, `sqlite`, `kafka`, `file`, `stdout` and `discard`, and what goes there.
+/// A sink: exactly one of `timescale`, `postgres`, `sqlite`, `kafka`, `http`, `file`, `stdout` and `discard`, and what goes there.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
     {"required": ["timescale"]}, {"required": ["postgres"]}, {"required": ["sqlite"]}, {"required": ["kafka"]},
-    {"required": ["file"]}, {"required": ["stdout"]}, {"required": ["discard"]}
+    {"required": ["http"]}, {"required": ["file"]}, {"required": ["stdout"]}, {"required": ["discard"]}
 ]))]
 pub(in crate::config) struct RawSink {
     /// A hypertable of TimescaleDB.
@@ -23,6 +23,8 @@ pub(in crate::config) struct RawSink {
     pub(in crate::config) sqlite: Option<RawSqlite>,
     /// Topics of a Kafka cluster.
     pub(in crate::config) kafka: Option<RawKafkaSink>,
+    /// A webhook.
+    pub(in crate::config) http: Option<RawHttp>,
     /// JSON lines appended to a file.
     pub(in crate::config) file: Option<RawFile>,
     /// JSON lines on standard output: `stdout: {}`.

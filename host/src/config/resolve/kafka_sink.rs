@@ -8,7 +8,7 @@ use crate::config::mistake::quoted;
 use crate::config::place::Place;
 use crate::config::raw::{Passthrough, RawKafkaLetters, RawKafkaSink};
 use crate::config::read::Ordered;
-use crate::config::{Compression, KafkaConfig, KafkaOutput, KafkaSinkConfig, TopicConfig, TopicPart};
+use crate::config::{Compression, From, KafkaConfig, KafkaOutput, KafkaSinkConfig, TopicConfig, TopicPart};
 
 const RESTS: &str = "that nothing is lost rests on it";
 const SIZES: &str = "wasmill asks the topics for their max.message.bytes";
@@ -50,9 +50,28 @@ pub(super) const OWN_SETTINGS: [(&str, &str); 33] = [
     ("ssl.engine.location", "it loads native code into the process"),
 ];
 
+/// Topics that are written.
+pub(super) struct WrittenTopics {
+    writer: String,
+    is_of_letters: bool,
+    brokers: BTreeSet<String>,
+    topics: Vec<String>,
+}
+
 impl Resolver<'_> {
-    pub(super) fn kafka_sink(&mut self, raw: &RawKafkaSink, place: Place<'_>) -> Option<KafkaSinkConfig> {
+    pub(super) fn kafka_sink(
+        &mut self,
+        name: &str,
+        raw: &RawKafkaSink,
+        from: From,
+        place: Place<'_>,
+    ) -> Option<KafkaSinkConfig> {
         let topic = self.topic(&raw.topic, place.child("topic"));
+        let is_of_letters = from == From::DeadLetters;
+        if is_of_letters && (raw.key != "$key" || matches!(topic, Some(TopicConfig::Template(_)))) {
+            let message = "dead letters go to one topic with their own keys: write a plain \"topic\", and leave \"topics\" and \"key\" out";
+            return self.wrong(place, message);
+        }
         let topics = self.written_topics(raw, topic.as_ref(), place);
         let key = match raw.key.as_str() {
             "$key" => Some(None),
@@ -63,13 +82,42 @@ impl Resolver<'_> {
             path => self.field(path, place.child("key")).map(Some),
         };
         let output = self.kafka_output(&raw.brokers, topics, raw.compression, &raw.options, place);
-        Some(KafkaSinkConfig { output: output?, topic: topic?, key: key? })
+        let output = self.alone(output?, &format!("the sink {}", quoted(name)), is_of_letters, place)?;
+        Some(KafkaSinkConfig { output, topic: topic?, key: key? })
     }
 
     /// A topic for dead letters.
     pub(super) fn kafka_letters(&mut self, raw: &RawKafkaLetters, place: Place<'_>) -> Option<KafkaOutput> {
         let topics = self.topics(std::slice::from_ref(&raw.topic), place.child("topic"));
-        self.kafka_output(&raw.brokers, topics, raw.compression, &raw.options, place)
+        let output = self.kafka_output(&raw.brokers, topics, raw.compression, &raw.options, place)?;
+        self.alone(output, "dead letters", true, place)
+    }
+
+    /// `output`, unless one of its topics gets both dead letters and something else.
+    fn alone(
+        &mut self,
+        output: KafkaOutput,
+        writer: &str,
+        is_of_letters: bool,
+        place: Place<'_>,
+    ) -> Option<KafkaOutput> {
+        let brokers = addresses(&output.brokers);
+        let clash = self.written_topics.iter().find_map(|other| {
+            let differs = other.is_of_letters != is_of_letters && !other.brokers.is_disjoint(&brokers);
+            let topic = output.topics.iter().find(|topic| differs && other.topics.contains(topic))?;
+            Some((topic, &other.writer))
+        });
+        if let Some((topic, other)) = clash {
+            let message = format!(
+                "the topic {} is written by {other} already, and its readers could not tell dead letters from the rest; give \
+                 {writer} another one",
+                quoted(topic)
+            );
+            return self.wrong(place.child("topic"), message);
+        }
+        let topics = output.topics.clone();
+        self.written_topics.push(WrittenTopics { writer: writer.to_owned(), is_of_letters, brokers, topics });
+        Some(output)
     }
 
     /// Where messages are written; `topics` is `None` after a mistake.

@@ -11,7 +11,7 @@ use crate::config::mistake::quoted;
 use crate::config::place::Place;
 use crate::config::raw::{RawSink, RawTable};
 use crate::config::read::Ordered;
-use crate::config::{Secret, SinkConfig, SinkKind};
+use crate::config::{From, Secret, SinkConfig, SinkKind};
 
 /// Sinks of one pipeline.
 pub const SINKS_MAX: usize = 32;
@@ -39,9 +39,20 @@ impl Resolver<'_> {
 
     fn sink(&mut self, name: &str, raw: &RawSink, place: Place<'_>) -> Option<SinkConfig> {
         let is_condition = raw.when.as_deref().is_none_or(|when| self.condition(when, place.child("when")));
+        let fits = raw.from != From::DeadLetters || self.may_take_letters(raw, place);
         let kind = self.kind(name, raw, place);
         let when = raw.when.clone().filter(|_| is_condition);
-        Some(SinkConfig { name: name.to_owned(), from: raw.from, when, kind: kind? }).filter(|_| is_condition)
+        Some(SinkConfig { name: name.to_owned(), from: raw.from, when, kind: kind? }).filter(|_| is_condition && fits)
+    }
+
+    /// Home keeps dead letters in a table of its own.
+    fn may_take_letters(&mut self, raw: &RawSink, place: Place<'_>) -> bool {
+        if raw.kafka.is_some() || raw.http.is_some() || raw.file.is_some() || raw.stdout.is_some() {
+            return true;
+        }
+        let message = "home has the dead letters already, in its table wasmill_dead_letters; a sink of them is kafka, http, file or stdout";
+        self.wrong::<()>(place.child("from"), message);
+        false
     }
 
     fn condition(&mut self, when: &str, place: Place<'_>) -> bool {
@@ -53,6 +64,7 @@ impl Resolver<'_> {
     }
 
     fn kind(&mut self, name: &str, raw: &RawSink, place: Place<'_>) -> Option<SinkKind> {
+        let from = raw.from;
         if let Some(raw) = &raw.timescale {
             return self.postgres(&raw.url, raw.table(), true, raw.writers, place.child("timescale"));
         }
@@ -67,7 +79,10 @@ impl Resolver<'_> {
             return Some(SinkKind::Sqlite { path, table });
         }
         if let Some(raw) = &raw.kafka {
-            return self.kafka_sink(raw, place.child("kafka")).map(SinkKind::Kafka);
+            return self.kafka_sink(name, raw, from, place.child("kafka")).map(SinkKind::Kafka);
+        }
+        if let Some(raw) = &raw.http {
+            return self.http(raw, place.child("http")).map(SinkKind::Http);
         }
         if let Some(raw) = &raw.file {
             let path = self.path(&raw.path);

@@ -1,15 +1,15 @@
 //! Messages from a batch, on the engine thread: topic, key, headers, and the payload after enrichment.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::str;
 use std::sync::Arc;
 
-use wasmill_core::{Batch, FieldKind, JsonType, PartitionId, Path, ProjectionBuilder, Rejection, State};
+use wasmill_core::{Batch, FieldKind, JsonType, Path, ProjectionBuilder, Rejection, State};
 
 use super::{BAD_TOPIC, TOO_LARGE, frame};
 use crate::config::{From, KafkaSinkConfig, TopicConfig, TopicPart};
 use crate::delivery::Rows;
+use crate::origin::Origin;
 use crate::process::refusal;
 
 /// The header that tells which event a message came from.
@@ -158,36 +158,11 @@ fn text(batch: &Batch, event: u32, column: usize) -> Option<(&[u8], JsonType)> {
     has_value.then(|| (batch.text_of(slot), state.json_type()))
 }
 
-/// `cluster/topic/topic-id/partition/offset`: names one event for ever, also of a topic that is made anew. A topic's id stands as
-/// Kafka's own tools show it: without slashes, as all parts but the path of a file.
-#[derive(Debug)]
-pub(super) struct Origin {
-    text: Vec<u8>,
-    prefix: usize,
-}
-
-impl Origin {
-    pub(super) fn of(partition: &PartitionId) -> Self {
-        let PartitionId { cluster, topic, topic_id, partition, .. } = partition;
-        // The client library knows another alphabet of base64.
-        let topic_id = topic_id.replace('+', "-").replace('/', "_");
-        let text = format!("{cluster}/{topic}/{topic_id}/{partition}/").into_bytes();
-        Self { prefix: text.len(), text }
-    }
-
-    /// The origin of the event at `offset`.
-    pub(super) fn at(&mut self, offset: i64) -> &[u8] {
-        self.text.truncate(self.prefix);
-        write!(self.text, "{offset}").expect("writing to memory does not fail");
-        &self.text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use wasmill_core::{EventTime, RawBatch};
+    use wasmill_core::{EventTime, PartitionId, RawBatch};
 
     use super::*;
     use crate::config::{Compression, KafkaOutput};

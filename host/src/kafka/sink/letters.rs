@@ -11,15 +11,13 @@
 //! | `wasmill-rejected-at` | when |
 //! | `wasmill-omitted` | what had to be left out, where the letter is larger than its topic takes |
 
-use wasmill_core::{Digest, HeaderRef, PartitionId};
+use wasmill_core::{HeaderRef, PartitionId};
 use wasmill_expr::time::{format_rfc3339, format_rfc3339_micros};
 
-use super::encoder::{ORIGIN, Origin};
+use super::encoder::ORIGIN;
 use super::frame;
 use crate::delivery::DeadLetter;
-
-/// Bytes of a letter's id.
-const ID_BYTES: usize = 16;
+use crate::origin::{Origin, letter_id};
 
 /// The message of a letter that was rejected at `time_us` (microseconds since 1970). Where its topic takes at most `limit` bytes and the
 /// letter has more, its value is left out, and if need be its key and headers.
@@ -76,7 +74,7 @@ fn context(origin: &[u8], letter: &DeadLetter, time_us: i64) -> Vec<(&'static st
     let text = |text: &str| text.as_bytes().to_vec();
     let stage = serde_json::to_value(letter.stage).unwrap_or_default();
     let mut context = vec![
-        ("wasmill-dead-letter-id", text(&id(origin, letter))),
+        ("wasmill-dead-letter-id", text(&letter_id(origin, letter))),
         (str::from_utf8(ORIGIN).expect("it is ASCII"), origin.to_vec()),
         ("wasmill-timestamp", text(format_rfc3339(letter.timestamp_ns).as_str())),
         ("wasmill-stage", text(stage.as_str().unwrap_or_default())),
@@ -91,14 +89,6 @@ fn context(origin: &[u8], letter: &DeadLetter, time_us: i64) -> Vec<(&'static st
     context.extend(letter.sink.as_deref().map(|sink| ("wasmill-sink", text(sink))));
     context.push(("wasmill-rejected-at", text(format_rfc3339_micros(time_us).as_str())));
     context
-}
-
-/// The same for the same rejection of the same event (or alert), whenever it is made.
-fn id(origin: &[u8], letter: &DeadLetter) -> String {
-    let sink = letter.sink.as_deref().unwrap_or_default().as_bytes();
-    let payload = letter.payload.as_deref().unwrap_or_default();
-    let digest = Digest::of_parts([origin, sink, letter.code.as_bytes(), payload]);
-    digest.as_bytes()[..ID_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
