@@ -65,6 +65,13 @@ impl State {
     }
 }
 
+/// What the host finds out about a field's text before the plugin is called. The operator grants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lookup {
+    /// The name of the address that the field holds.
+    ReverseDns,
+}
+
 /// A field that a plugin reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -74,12 +81,20 @@ pub struct Field {
     pub kind: Kind,
     /// Validators only: the host rejects an event without it (code `missing_field`), and the plugin never sees that event.
     pub required: bool,
+    /// It holds the answer to this look-up for the text at `path`, as the source's payload has it.
+    pub lookup: Option<Lookup>,
 }
 
 impl Field {
     /// A field that may be absent.
     pub fn new(path: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
-        Field { path: path.into(), kind, required: false }
+        Field { path: path.into(), kind, required: false, lookup: None }
+    }
+
+    /// The name of the address at `path`, a text: in lower case, of letters, digits, `-`, `_` and dots. It is absent where there is no
+    /// name, none in time, or no address. The operator grants `reverse-dns`.
+    pub fn reverse_dns(path: impl Into<Cow<'static, str>>) -> Self {
+        Field { lookup: Some(Lookup::ReverseDns), ..Field::new(path, Kind::Text) }
     }
 
     /// The same field, required (validators only).
@@ -96,11 +111,13 @@ pub struct FixedField {
     pub path: &'static str,
     pub kind: Kind,
     pub required: bool,
+    pub lookup: Option<Lookup>,
 }
 
 impl From<&FixedField> for Field {
     fn from(fixed: &FixedField) -> Self {
-        Field { path: Cow::Borrowed(fixed.path), kind: fixed.kind, required: fixed.required }
+        let FixedField { path, kind, required, lookup } = *fixed;
+        Field { path: Cow::Borrowed(path), kind, required, lookup }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::field::{FixedField, State};
 /// | `Option<T>` of these | `None`: absent, null or of another type | |
 /// | [`Slot<T>`](crate::Slot) of these | the value, or which of the three | |
 /// | `#[field(raw)]` `&'a str`, `&'a [u8]` | the whole payload | |
+/// | `#[field(reverse_dns = "source.ip")]` `Option<&'a str>` | the name of the address at the path | |
 /// | `#[field(time)]` `i64` | the event's time, nanoseconds since 1970 | |
 /// | `#[field(dynamic)]` [`Slots<'a>`](crate::Slots) | the fields that only the config names | |
 ///

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::alert::{Alert, Evaluation, Severity};
 use crate::batch::{Batch, Lists};
-use crate::field::{Field, Kind};
+use crate::field::{Field, Kind, Lookup};
 use crate::heap;
 use crate::log::Level;
 use crate::plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
@@ -154,5 +154,8 @@ fn field_out(field: &Field) -> types::Field {
         Kind::Json => types::FieldKind::Json,
         Kind::Raw => types::FieldKind::Raw,
     };
-    types::Field { path: field.path.to_string(), kind, required: field.required }
+    let lookup = field.lookup.map(|lookup| match lookup {
+        Lookup::ReverseDns => types::Lookup::ReverseDns,
+    });
+    types::Field { path: field.path.to_string(), kind, required: field.required, lookup }
 }

@@ -87,11 +87,11 @@ pub use batch::{Batch, Lists, Reader, Slots};
 pub use columns::{EventColumns, Suspects};
 pub use config::Prepare;
 pub use config::value::{ConfigError, FromConfig, Scalar, Value as ConfigValue};
-pub use field::{Field, Kind, State, check_path};
+pub use field::{Field, Kind, Lookup, State, check_path};
 pub use fields::Fields;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::Event;
-pub use output::{Cell, Cells, Output, Timestamp, Write, Written};
+pub use output::{Cell, Cells, Output, Texts, Timestamp, Write, Written};
 pub use plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
 pub use text_map::TextMap;
 pub use value::{FromSlot, Json, RawPayload, Slot, Value};

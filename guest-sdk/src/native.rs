@@ -9,23 +9,33 @@ use serde_json::Value;
 
 use crate::alert::Alert;
 use crate::batch::{Batch, Lists};
-use crate::field::{Field, Kind, State};
+use crate::field::{Field, Kind, Lookup, State};
 use crate::plugin::{Alerter, Enricher, Loaded, Plugin, Validator};
 use crate::verdict::{Verdict, Verdicts};
 use crate::writer::Columns;
 
-/// An event for a native test: its payload, a JSON object, and its time. A `&str` is one with time 0.
+/// An event for a native test: its payload, a JSON object, and its time. A `&str` is one with time 0 and without names.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
     /// The payload.
     pub payload: &'a str,
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     pub time_ns: i64,
+    /// What reverse DNS answers: addresses, as they stand in the payload, with their names.
+    pub names: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Event<'a> {
+    /// The same event, with answers of reverse DNS.
+    #[must_use]
+    pub fn with_names(self, names: &'a [(&'a str, &'a str)]) -> Self {
+        Event { names, ..self }
+    }
 }
 
 impl<'a> From<&'a str> for Event<'a> {
     fn from(payload: &'a str) -> Self {
-        Event { payload, time_ns: 0 }
+        (payload, 0).into()
     }
 }
 
@@ -37,7 +47,7 @@ impl<'a> From<&'a String> for Event<'a> {
 
 impl<'a> From<(&'a str, i64)> for Event<'a> {
     fn from((payload, time_ns): (&'a str, i64)) -> Self {
-        Event { payload, time_ns }
+        Event { payload, time_ns, names: &[] }
     }
 }
 
@@ -110,6 +120,11 @@ impl Projection {
         for field in fields {
             let (state, bits) = match (field.kind, find(&payload, &field.path)) {
                 (Kind::Raw, _) => (State::Present, self.range(event.payload)),
+                (_, text) if field.lookup == Some(Lookup::ReverseDns) => {
+                    let text = text.and_then(Value::as_str);
+                    let name = event.names.iter().find(|(address, _)| text == Some(address));
+                    name.map_or((State::Absent, 0), |(_, name)| (State::Present, self.range(name)))
+                }
                 (_, None) => (State::Absent, 0),
                 (_, Some(Value::Null)) => (State::Null, 0),
                 (kind, Some(value)) => match self.bits(kind, value) {

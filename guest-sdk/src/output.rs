@@ -18,6 +18,7 @@ use crate::writer::{Put, Writer};
 /// | `Option<T>` of these | `None` leaves the event's field as it is |
 /// | [`Write<T>`] of these | the value, null, or nothing |
 /// | `#[field(dynamic)]` `&'a [Cell]`, `Vec<Cell>` | the fields that only the config names: rows made once, or of this event |
+/// | `#[field(dynamic)]` [`Texts<'a>`] | the same, where all are texts that live as long as the batch |
 ///
 /// `#[field(path = "metadata.region")]` names a path; else it is the field's own name. Absent parents are made.
 /// Text borrowed for `'a` (from the event, the config or a constant) that is written again in a batch is stored once.
@@ -101,10 +102,38 @@ impl Cell {
     }
 }
 
+/// Texts for a `#[field(dynamic)]` output, without memory of their own: text i is written to the i-th of
+/// [`Prepare::writes`](crate::Prepare::writes), a text; `None` leaves the event's field as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Texts<'a> {
+    texts: [Option<&'a str>; Texts::MAX],
+    len: usize,
+}
+
+impl<'a> Texts<'a> {
+    /// The most texts that there can be.
+    pub const MAX: usize = 16;
+
+    /// Adds the text of the next field.
+    ///
+    /// # Panics
+    /// When there are [`Texts::MAX`] already.
+    #[inline]
+    pub fn push(&mut self, text: Option<&'a str>) {
+        self.texts[self.len] = text;
+        self.len += 1;
+    }
+
+    /// Whether all fields are left as they are.
+    pub fn is_empty(&self) -> bool {
+        self.texts[..self.len].iter().all(Option::is_none)
+    }
+}
+
 /// A type that the `#[field(dynamic)]` field of a `derive(Output)` struct may have.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the `#[field(dynamic)]` field of a `derive(Output)` struct",
-    note = "it is `&'a [Cell]`, a row made once in `Prepare::prepare`, or `Vec<Cell>`, made for the event"
+    note = "it is `&'a [Cell]`, a row made once in `Prepare::prepare`, or `Vec<Cell>` or `Texts<'a>`, made for the event"
 )]
 pub trait Cells<'a> {
     #[doc(hidden)]
@@ -122,6 +151,13 @@ impl<'a> Cells<'a> for Vec<Cell> {
     #[inline]
     fn write<const N: usize>(self, fixed: [Put; N], writer: &mut Writer<'a>) {
         writer.event_of_its_own(fixed, &self);
+    }
+}
+
+impl<'a, 'b: 'a> Cells<'a> for Texts<'b> {
+    #[inline]
+    fn write<const N: usize>(self, fixed: [Put; N], writer: &mut Writer<'a>) {
+        writer.event_of_texts(fixed, &self.texts[..self.len]);
     }
 }
 

@@ -298,3 +298,50 @@ fn an_empty_batch_has_empty_answers() {
     }
     assert_eq!(kinds::<reading::read, writing::write>(), (0, 0));
 }
+
+/// Names of addresses, of a field of the struct and of one that the config names.
+mod naming {
+    use super::*;
+
+    pub(crate) struct Other;
+
+    impl wasmill_sdk::Prepare for Other {
+        type Config = Nothing;
+
+        fn prepare(_: Nothing) -> Result<Self, String> {
+            Ok(Other)
+        }
+
+        fn reads(&self) -> Vec<wasmill_sdk::Field> {
+            vec![wasmill_sdk::Field::reverse_dns("to.ip"), wasmill_sdk::Field::new("to.ip", Kind::Text)]
+        }
+    }
+
+    #[derive(Config)]
+    pub(crate) struct Nothing {}
+
+    #[derive(Fields)]
+    pub(crate) struct Log<'a> {
+        #[field(reverse_dns = "from.ip")]
+        from: Option<&'a str>,
+        #[field(dynamic)]
+        slots: Slots<'a>,
+    }
+
+    #[wasmill_sdk::validator]
+    pub(crate) fn name(log: Log<'_>, _: &Other) -> Result<(), Rejection> {
+        Err(Rejection::new("named", format!("{:?} {:?} {:?}", log.from, log.slots.text(0), log.slots.text(1))))
+    }
+}
+
+#[test]
+fn names_of_addresses_are_columns_beside_the_addresses_themselves() {
+    let plugin = Loaded::<naming::name>::configure("{}").unwrap();
+    let lookups: Vec<_> = plugin.manifest().reads.iter().map(|field| (&*field.path, field.lookup)).collect();
+    let reverse_dns = Some(wasmill_sdk::Lookup::ReverseDns);
+    assert_eq!(lookups, [("from.ip", reverse_dns), ("to.ip", reverse_dns), ("to.ip", None)]);
+    let event = r#"{"from":{"ip":"192.0.2.1"},"to":{"ip":"192.0.2.2"}}"#;
+    let named = Event::from(event).with_names(&[("192.0.2.1", "one.example")]);
+    let verdicts = plugin.validate_json(&[named]);
+    assert_eq!(verdicts[0].rejection().unwrap().reason, r#"Some("one.example") None Some("192.0.2.2")"#);
+}

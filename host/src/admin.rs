@@ -60,6 +60,7 @@ async fn stats(State(status): State<Arc<Status>>) -> Json<Value> {
         "last_processed_at": last_processed_at,
         "lag": status.lag(),
         "lanes": status.lanes(),
+        "lookups": { "reverse_dns": status.reverse_dns.as_ref().map(|dns| dns.report()) },
         "health": status.health.parts(),
     }))
 }

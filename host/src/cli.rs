@@ -242,6 +242,9 @@ pub struct PipeArgs {
     /// Its limits, a JSON object as under `limits:` in its YAML file
     #[arg(long, default_value = "{}")]
     pub limits: String,
+    /// Grants it reverse DNS, with these answers: a JSON object of addresses and their names
+    #[arg(long, value_name = "JSON")]
+    pub reverse_dns: Option<String>,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod read;
 mod redact;
 mod reference;
 mod resolve;
+mod reverse_dns;
 mod scalar;
 mod schema;
 mod secret;
@@ -36,6 +37,7 @@ pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use redact::redacted;
 pub use reference::reference;
 pub use resolve::{COLUMNS_MAX, SINKS_MAX, TOPICS_MAX};
+pub use reverse_dns::{AddressRange, PrivateAddresses, ReverseDnsConfig};
 pub use schema::json_schema;
 pub use secret::Secret;
 pub use topics::{TopicPattern, Topics};
@@ -72,6 +74,8 @@ pub struct Config {
     pub health: HealthConfig,
     /// How plugins are loaded and run.
     pub engine: EngineConfig,
+    /// Where names of addresses come from, for plugins that are granted `reverse-dns`.
+    pub reverse_dns: ReverseDnsConfig,
     /// How often and how long a failing sink is tried again.
     pub retry: RetryConfig,
     /// The admin address; `None`: no HTTP.

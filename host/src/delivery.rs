@@ -6,6 +6,7 @@ use std::time::Instant;
 use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Stage};
 use wasmill_engine::Cost;
 
+use crate::lookups::LookedUp;
 use crate::process::refusal;
 
 /// One processed batch. Sinks write `encoded`, home commits it together with `dead_letters` and the new position.
@@ -31,6 +32,8 @@ pub struct Delivery {
     pub alerts_raised: u64,
     /// What each plugin cost.
     pub costs: Vec<Cost>,
+    /// The answers that look-ups gave, where they are kept with the commit.
+    pub looked_up: LookedUp,
 }
 
 /// Rows (or lines) for one sink, back to back, so that any part of them can be written alone.

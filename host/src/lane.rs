@@ -9,11 +9,11 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use wasmill_core::RawBatch;
-use wasmill_engine::{Blame, Broken, Worker};
+use wasmill_engine::{Blame, Broken};
 
 use crate::delivery::Delivery;
 use crate::engine_threads::EngineThreads;
-use crate::process::Processor;
+use crate::process::{Begun, EngineWorker, Processor};
 use crate::sinks::{Leases, Sinks};
 use crate::watchdog;
 
@@ -56,7 +56,7 @@ pub struct LaneParts {
     /// What every batch goes through.
     pub processor: Arc<Processor>,
     /// Where plugins run.
-    pub engine: EngineThreads<Worker>,
+    pub engine: EngineThreads<EngineWorker>,
     /// Where everything goes.
     pub sinks: Arc<Sinks>,
     /// The hold on its ledger rows.
@@ -99,7 +99,7 @@ async fn run(parts: LaneParts, reader: impl Reader, stopped: watch::Receiver<boo
 async fn receive(
     mut reader: impl Reader,
     processor: Arc<Processor>,
-    engine: EngineThreads<Worker>,
+    engine: EngineThreads<EngineWorker>,
     ready: mpsc::Sender<Delivery>,
     mut stopped: watch::Receiver<bool>,
 ) -> LaneEnd {
@@ -123,34 +123,68 @@ async fn receive(
             Ok(raw) => raw,
             Err(end) => return end,
         };
-        let (begun, begins) = oneshot::channel();
-        let processed = engine.run({
-            let processor = Arc::clone(&processor);
-            move |worker| {
-                // Fails only when nobody waits for the batch any more.
-                let _ = begun.send(worker.watch());
-                let delivery = processor.process(raw, &mut blame, worker);
-                (delivery, blame)
-            }
-        });
-        let processed = tokio::select! {
-            biased;
-            processed = processed => processed,
-            stuck = watchdog::stuck(&processor.generation, begins) => {
-                return LaneEnd::Paused(Pause { reason: stuck.to_string(), again: false });
-            }
-        };
-        match processed {
-            Ok((Ok(delivery), kept)) => {
+        match process(&processor, &engine, raw, blame).await {
+            Ok((delivery, kept)) => {
                 blame = kept;
                 room.send(delivery);
             }
-            Ok((Err(broken), _)) => {
-                let again = matches!(broken, Broken::Engine { .. });
-                return LaneEnd::Paused(Pause { reason: broken.to_string(), again });
-            }
-            Err(lost) => return LaneEnd::Paused(Pause { reason: lost.to_string(), again: false }),
+            Err(pause) => return LaneEnd::Paused(pause),
         }
+    }
+}
+
+/// Has a batch processed. Where names are to be asked for, that is done between two visits to an engine thread.
+async fn process(
+    processor: &Arc<Processor>,
+    engine: &EngineThreads<EngineWorker>,
+    raw: RawBatch,
+    blame: Blame,
+) -> Result<(Delivery, Blame), Pause> {
+    let begin =
+        move |processor: &Processor, blame: &mut Blame, worker: &mut EngineWorker| processor.begin(raw, blame, worker);
+    let (begun, blame) = on_engine(processor, engine, blame, begin).await?;
+    let mut asking = match begun {
+        Begun::Done(delivery) => return Ok((*delivery, blame)),
+        Begun::Asks(asking) => asking,
+    };
+    let lookups = processor.lookups.as_ref().expect("only look-ups ask");
+    let answers = lookups.reverse_dns.resolve(std::mem::take(&mut asking.missing)).await;
+    let finish = move |processor: &Processor, blame: &mut Blame, worker: &mut EngineWorker| {
+        processor.finish(*asking, &answers, blame, worker)
+    };
+    on_engine(processor, engine, blame, finish).await
+}
+
+/// Runs a part of the processing on an engine thread, and looks from outside whether a plugin takes too long.
+async fn on_engine<T: Send + 'static>(
+    processor: &Arc<Processor>,
+    engine: &EngineThreads<EngineWorker>,
+    mut blame: Blame,
+    part: impl FnOnce(&Processor, &mut Blame, &mut EngineWorker) -> Result<T, Broken> + Send + 'static,
+) -> Result<(T, Blame), Pause> {
+    let (begun, begins) = oneshot::channel();
+    let processed = engine.run({
+        let processor = Arc::clone(processor);
+        move |worker| {
+            // Fails only when nobody waits for the batch any more.
+            let _ = begun.send(worker.plugins.watch());
+            let done = part(&processor, &mut blame, worker);
+            (done, blame)
+        }
+    });
+    let processed = tokio::select! {
+        biased;
+        processed = processed => processed,
+        stuck = watchdog::stuck(&processor.generation, begins) => {
+            return Err(Pause { reason: stuck.to_string(), again: false });
+        }
+    };
+    match processed {
+        Ok((Ok(done), blame)) => Ok((done, blame)),
+        Ok((Err(broken), _)) => {
+            Err(Pause { reason: broken.to_string(), again: matches!(broken, Broken::Engine { .. }) })
+        }
+        Err(lost) => Err(Pause { reason: lost.to_string(), again: false }),
     }
 }
 

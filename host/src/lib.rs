@@ -21,6 +21,7 @@ pub mod kafka;
 pub mod lane;
 pub mod lines;
 pub mod logging;
+pub mod lookups;
 pub mod metrics;
 pub mod origin;
 pub mod output;

@@ -7,6 +7,8 @@ use tracing_subscriber::filter::ParseError;
 
 /// What is logged where neither variable is set: ours, and what libraries warn of.
 const DEFAULT_FILTER: &str = "warn,wasmill=info,wasmill_core=info,wasmill_engine=info";
+/// Libraries that warn once per packet from outside; what matters of that is counted, and in `/health/ready`.
+const TALKATIVE: &str = "hickory_net=off,hickory_proto=off,hickory_resolver=off";
 
 /// Starts logging. `RUST_LOG` decides what is logged, else `LOG_LEVEL` (a level, or a filter in `RUST_LOG`'s form).
 ///
@@ -17,7 +19,7 @@ pub fn start() -> Result<(), String> {
     let (name, value) = match (variable("RUST_LOG"), variable("LOG_LEVEL")) {
         (Some(value), _) => ("RUST_LOG", value),
         (None, Some(value)) => ("LOG_LEVEL", value),
-        (None, None) => ("LOG_LEVEL", DEFAULT_FILTER.to_owned()),
+        (None, None) => ("LOG_LEVEL", format!("{DEFAULT_FILTER},{TALKATIVE}")),
     };
     let filter = filter(&value)
         .map_err(|error| format!("{name} is no level or filter ({error}); write error, warn, info, debug or trace"))?;
@@ -43,7 +45,7 @@ fn filter(value: &str) -> Result<EnvFilter, ParseError> {
         _ => return EnvFilter::try_new(value),
     };
     let libraries = if matches!(level, "off" | "error") { level } else { "warn" };
-    EnvFilter::try_new(format!("{libraries},wasmill={level},wasmill_core={level},wasmill_engine={level}"))
+    EnvFilter::try_new(format!("{libraries},{TALKATIVE},wasmill={level},wasmill_core={level},wasmill_engine={level}"))
 }
 
 #[cfg(test)]

@@ -39,6 +39,12 @@ pub enum Metric {
     PluginEvents,
     /// Traps by plugin.
     PluginTraps,
+    /// Addresses that were looked up, by outcome.
+    Lookups,
+    /// Queries of look-ups, by outcome.
+    LookupQueries,
+    /// 1 while batches wait for the answers of look-ups.
+    LookupWaits,
     /// Events behind, by partition.
     Lag,
     /// 1 where a part works.
@@ -49,7 +55,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of the page.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Received,
         Self::Delivered,
         Self::Filtered,
@@ -63,6 +69,9 @@ impl Metric {
         Self::PluginSeconds,
         Self::PluginEvents,
         Self::PluginTraps,
+        Self::Lookups,
+        Self::LookupQueries,
+        Self::LookupWaits,
         Self::Lag,
         Self::Healthy,
         Self::CpuSeconds,
@@ -84,6 +93,9 @@ impl Metric {
             Self::PluginSeconds => "wasmill_plugin_seconds_total",
             Self::PluginEvents => "wasmill_plugin_events_total",
             Self::PluginTraps => "wasmill_plugin_traps_total",
+            Self::Lookups => "wasmill_lookups_total",
+            Self::LookupQueries => "wasmill_lookup_queries_total",
+            Self::LookupWaits => "wasmill_lookup_waits",
             Self::Lag => "wasmill_lag_events",
             Self::Healthy => "wasmill_healthy",
             Self::CpuSeconds => "wasmill_cpu_seconds_total",
@@ -106,6 +118,9 @@ impl Metric {
             Self::PluginSeconds => "Time spent in a plugin.",
             Self::PluginEvents => "Events that a plugin saw.",
             Self::PluginTraps => "Calls into a plugin that trapped.",
+            Self::Lookups => "Addresses that batches looked up, by outcome.",
+            Self::LookupQueries => "Queries that look-ups sent and ended, by outcome.",
+            Self::LookupWaits => "1 while batches wait for the answers of look-ups, 0 while nobody answers in time.",
             Self::Lag => "Events between what was read and the end of a partition.",
             Self::Healthy => "1 where a part works, 0 where it does not.",
             Self::CpuSeconds => "Processor time of the process.",
@@ -114,7 +129,7 @@ impl Metric {
 
     const fn kind(self) -> &'static str {
         match self {
-            Self::Lag | Self::Healthy => "gauge",
+            Self::Lag | Self::Healthy | Self::LookupWaits => "gauge",
             _ => "counter",
         }
     }
@@ -173,6 +188,7 @@ impl Page {
                 }
                 sums.into_iter().try_for_each(|(labels, value)| self.value(name, &labels, value))
             }
+            Metric::Lookups | Metric::LookupQueries | Metric::LookupWaits => self.lookups(metric, status),
             Metric::Lag => {
                 status.lanes().iter().filter_map(|lane| Some((lane, lane.lag?))).try_for_each(|(lane, lag)| {
                     let partition = lane.partition.to_string();
@@ -184,6 +200,32 @@ impl Page {
                 self.value(name, &[("part", part)], f64::from(u8::from(works)))
             }),
         }
+    }
+
+    fn lookups(&mut self, metric: Metric, status: &Status) -> fmt::Result {
+        let Some(report) = status.reverse_dns.as_ref().map(|dns| dns.report()) else { return Ok(()) };
+        let outcomes: &[(&str, u64)] = match metric {
+            Metric::Lookups => &[
+                ("hit", report.hits),
+                ("resolved", report.resolved),
+                ("left_out", report.left_out),
+                ("skipped", report.skipped),
+            ],
+            Metric::LookupQueries => &[
+                ("name", report.names),
+                ("none", report.negatives),
+                ("unfit", report.unfit),
+                ("failed", report.failed),
+                ("timeout", report.timeouts),
+            ],
+            _ => {
+                let waits = f64::from(u8::from(report.waits));
+                return self.value(metric.name(), &[("lookup", "reverse_dns")], waits);
+            }
+        };
+        outcomes.iter().try_for_each(|(outcome, count)| {
+            self.value(metric.name(), &[("lookup", "reverse_dns"), ("outcome", outcome)], *count as f64)
+        })
     }
 
     fn by<'a>(&mut self, name: &str, label: &str, values: impl Iterator<Item = (&'a str, f64)>) -> fmt::Result {

@@ -1,15 +1,18 @@
-//! From a raw batch to a delivery: everything that happens to a batch on an engine thread.
+//! From a raw batch to a delivery: everything that happens to a batch on an engine thread. Where look-ups have to wait for answers it
+//! happens in two parts, and the lane waits in between.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wasmill_core::{Batch, Projection, RawBatch, Rejection, Stage};
+use wasmill_core::{Batch, LookupColumns, Projection, RawBatch, Rejection, Stage};
 use wasmill_engine::{Blame, Broken, Generation, Worker};
 
 use crate::alert_events::alert_events;
 use crate::config::From;
 use crate::delivery::{DeadLetter, Delivery, Rows};
 use crate::encode::SinkEncoder;
+use crate::lookups::{Answers, LookedUp, Memo, ReverseDns};
 
 /// What batches go through. Immutable: a batch runs in exactly one.
 #[derive(Debug)]
@@ -20,19 +23,108 @@ pub struct Processor {
     pub alerts: Arc<Projection>,
     /// The plugins.
     pub generation: Generation,
+    /// What is looked up for them; `None`: nothing.
+    pub lookups: Option<Lookups>,
     /// By sink index.
     pub encoders: Vec<SinkEncoder>,
 }
 
+/// The look-ups of a generation.
+#[derive(Debug)]
+pub struct Lookups {
+    /// Questions and answers among the columns of events.
+    pub columns: Vec<LookupColumns>,
+    /// Who answers.
+    pub reverse_dns: Arc<ReverseDns>,
+    /// Whether answers are kept with the commit.
+    pub recorded: bool,
+}
+
+/// What one engine thread keeps between batches.
+#[derive(Debug, Default)]
+pub struct EngineWorker {
+    /// Of the plugins.
+    pub plugins: Worker,
+    /// Of look-ups.
+    pub memo: Memo,
+}
+
+/// How far a batch has come.
+#[derive(Debug)]
+pub enum Begun {
+    /// It is ready.
+    Done(Box<Delivery>),
+    /// Its lane has to ask for the names of some addresses first.
+    Asks(Box<Asking>),
+}
+
+/// A batch that waits for answers.
+#[derive(Debug)]
+pub struct Asking {
+    projected: Projected,
+    /// The addresses, perhaps more than once each.
+    pub missing: Vec<IpAddr>,
+}
+
+/// A batch before its plugins.
+#[derive(Debug)]
+struct Projected {
+    events: Batch,
+    rejections: Vec<Rejection>,
+    received: Instant,
+}
+
 impl Processor {
-    /// Projects, runs the plugins, encodes for every sink.
+    /// Projects, looks up what is known, runs the plugins, encodes for every sink.
     ///
     /// # Errors
     /// When a plugin, and not an event, is to blame: nothing of the batch is done.
-    pub fn process(&self, raw: RawBatch, blame: &mut Blame, worker: &mut Worker) -> Result<Delivery, Broken> {
+    pub fn begin(&self, raw: RawBatch, blame: &mut Blame, worker: &mut EngineWorker) -> Result<Begun, Broken> {
         let received = Instant::now();
-        let (mut events, mut rejections) = self.events.extract(raw);
-        let outcome = self.generation.run(&mut events, blame, worker)?;
+        let (events, rejections) = self.events.extract(raw);
+        let mut projected = Projected { events, rejections, received };
+        let mut looked_up = LookedUp::new();
+        if let Some(lookups) = &self.lookups {
+            let Lookups { columns, reverse_dns, recorded } = lookups;
+            let filled = worker.memo.fill(&mut projected.events, columns, reverse_dns, None, *recorded);
+            if !filled.missing.is_empty() {
+                if reverse_dns.waits() {
+                    return Ok(Begun::Asks(Box::new(Asking { projected, missing: filled.missing })));
+                }
+                reverse_dns.ask_meanwhile(&filled.missing);
+            }
+            looked_up = filled.looked_up;
+        }
+        self.run(projected, looked_up, blame, worker).map(|delivery| Begun::Done(Box::new(delivery)))
+    }
+
+    /// Goes on with a batch whose lane has asked. What was not answered is left out.
+    ///
+    /// # Errors
+    /// As [`Processor::begin`].
+    pub fn finish(
+        &self,
+        asking: Asking,
+        answers: &Answers,
+        blame: &mut Blame,
+        worker: &mut EngineWorker,
+    ) -> Result<Delivery, Broken> {
+        let mut projected = asking.projected;
+        let looked_up = self.lookups.as_ref().map(|Lookups { columns, reverse_dns, recorded }| {
+            worker.memo.fill(&mut projected.events, columns, reverse_dns, Some(answers), *recorded).looked_up
+        });
+        self.run(projected, looked_up.unwrap_or_default(), blame, worker)
+    }
+
+    fn run(
+        &self,
+        projected: Projected,
+        looked_up: LookedUp,
+        blame: &mut Blame,
+        worker: &mut EngineWorker,
+    ) -> Result<Delivery, Broken> {
+        let Projected { mut events, mut rejections, received } = projected;
+        let outcome = self.generation.run(&mut events, blame, &mut worker.plugins)?;
         rejections.extend(outcome.rejections);
         let rejected = rejections.len() as u64;
         let mut dead_letters: Vec<_> =
@@ -55,6 +147,7 @@ impl Processor {
             alerts,
             encoded,
             dead_letters,
+            looked_up,
         })
     }
 

@@ -9,6 +9,7 @@ use wasmill_core::PartitionId;
 
 use crate::health::Health;
 use crate::lines::Progress;
+use crate::lookups::ReverseDns;
 use crate::report::Tally;
 
 /// Everything that the admin pages, the status line and the live line read.
@@ -20,6 +21,8 @@ pub struct Status {
     pub tally: Arc<Tally>,
     /// Health of each part.
     pub health: Arc<Health>,
+    /// Reverse DNS, where a plugin asks for it.
+    pub reverse_dns: Option<Arc<ReverseDns>>,
     // Guards the map for the length of an update.
     lanes: Mutex<BTreeMap<String, LaneStatus>>,
     progress: OnceLock<Arc<Progress>>,
@@ -40,8 +43,8 @@ pub struct LaneStatus {
 
 impl Status {
     /// No lane yet.
-    pub fn new(config: Value, tally: Arc<Tally>, health: Arc<Health>) -> Self {
-        Self { config, tally, health, lanes: Mutex::default(), progress: OnceLock::new() }
+    pub fn new(config: Value, tally: Arc<Tally>, health: Arc<Health>, reverse_dns: Option<Arc<ReverseDns>>) -> Self {
+        Self { config, tally, health, reverse_dns, lanes: Mutex::default(), progress: OnceLock::new() }
     }
 
     /// Sets what is committed of a lane; makes it known.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use wasmill::commands::validate::{PluginCheck, validate_with};
 use wasmill::config::{
-    self, ColumnType, Config, Environment, From, HomeConfig, Mistakes, Provenance, SinkKind, SourceConfig, Start,
-    ValueFrom, plugins, redacted,
+    self, ColumnType, Config, Environment, From, HomeConfig, Mistakes, PrivateAddresses, Provenance, SinkKind,
+    SourceConfig, Start, ValueFrom, plugins, redacted,
 };
 use wasmill::{cli::Output, guarantee};
+use wasmill_engine::Grant;
 
 const SECRET: &str = "hunter2";
 
@@ -77,6 +78,30 @@ fn file_of_the_design_is_understood() {
     assert_eq!(config.admin.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:9600"));
     assert_eq!(config.provenance, Provenance::Digest);
     assert_eq!((config.retention.dead_letters_days, config.retention.commits_days), (30, 400));
+}
+
+#[test]
+fn names_are_asked_of_the_servers_that_the_file_says_or_of_the_systems() {
+    let with = |dns: &str| {
+        let text = format!(
+            "name: a\nsource: {{ stdin: {{}} }}\nsinks: {{ out: {{ stdout: {{}} }} }}\nlookups: {{ reverse_dns: {{ {dns} }} }}\n"
+        );
+        parsed(&text).reverse_dns
+    };
+    let dns = with("");
+    assert_eq!((dns.resolvers.len(), dns.fake, dns.private), (0, false, PrivateAddresses::Skip));
+    let is_private = |address: &str| dns.private_ranges.iter().any(|range| range.contains(address.parse().unwrap()));
+    for (address, private) in
+        [("10.1.2.3", true), ("172.32.0.1", false), ("fd00::1", true), ("2001:db8::1", false), ("::1", true)]
+    {
+        assert_eq!(is_private(address), private, "{address}");
+    }
+    let dns = with(
+        "resolvers: [10.0.0.53, '[fd00::53]:5353'], deadline: 0ms, ttl_min: 5s, ttl_max: 5s, private: resolve, private_ranges: []",
+    );
+    let resolvers: Vec<String> = dns.resolvers.iter().map(ToString::to_string).collect();
+    assert_eq!(resolvers, ["10.0.0.53:53", "[fd00::53]:5353"]);
+    assert!(dns.deadline.is_zero() && dns.ttl_min == dns.ttl_max && dns.private_ranges.is_empty());
 }
 
 #[test]
@@ -244,7 +269,7 @@ fn plugins_are_found_in_the_order_of_their_names_with_their_settings() {
         ("10-a.wasm", ""),
         (
             "10-a.yaml",
-            "config:\n  n: ${NUMBER}\n  text: '${NUMBER}'\n  list: [1.5, true, ~]\nlimits: { fuel_per_event: 7 }\ninstance: reuse\ngrants: [state]\n",
+            "config:\n  n: ${NUMBER}\n  text: '${NUMBER}'\n  list: [1.5, true, ~]\nlimits: { fuel_per_event: 7 }\ninstance: reuse\ngrants: [reverse-dns]\n",
         ),
         (".30-c.wasm", ""),
         ("40-d.wasm.tmp", ""),
@@ -256,7 +281,7 @@ fn plugins_are_found_in_the_order_of_their_names_with_their_settings() {
     assert_eq!(found[0].path, folder.path().join("10-a.wasm"));
     let sidecar = &found[0].sidecar;
     assert_eq!(sidecar.config, serde_json::json!({ "n": 1234, "text": "1234", "list": [1.5, true, null] }));
-    assert_eq!((sidecar.limits.fuel_per_event, sidecar.grants.as_slice()), (7, ["state".to_owned()].as_slice()));
+    assert_eq!((sidecar.limits.fuel_per_event, sidecar.grants.as_slice()), (7, [Grant::ReverseDns].as_slice()));
     assert_eq!(format!("{:?} {:?}", sidecar.instance, found[1].sidecar.instance), "Reuse Fresh");
     assert_eq!(found[1].sidecar.config, serde_json::json!({}));
 }

@@ -41,6 +41,7 @@ fn delivery(first_offset: i64, count: i64) -> Delivery {
         rejected: count as u64,
         alerts_raised: 0,
         costs: Vec::new(),
+        looked_up: Default::default(),
     }
 }
 

@@ -33,12 +33,13 @@ pub struct Harness {
     file: PathBuf,
     config: Value,
     limits: Value,
+    names: Option<Value>,
 }
 
 impl Harness {
     /// The component in `file`.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), config: json!({}), limits: json!({}) }
+        Self { file: file.into(), config: json!({}), limits: json!({}), names: None }
     }
 
     /// The component of the crate under test, as `cargo xtask plugins` (or the path in `WASMILL_PLUGIN`) provides it.
@@ -61,6 +62,13 @@ impl Harness {
         Self { limits, ..self }
     }
 
+    /// Grants it reverse DNS, which answers with these names; all other addresses have none.
+    #[must_use]
+    pub fn reverse_dns(self, names: &[(&str, &str)]) -> Self {
+        let names = names.iter().map(|(address, name)| ((*address).to_owned(), json!(name))).collect();
+        Self { names: Some(Value::Object(names)), ..self }
+    }
+
     /// Loads it.
     ///
     /// # Errors
@@ -71,6 +79,7 @@ impl Harness {
             .args(["plugin", "pipe"])
             .arg(&self.file)
             .args(["--config", &self.config.to_string(), "--limits", &self.limits.to_string()])
+            .args(self.names.iter().flat_map(|names| ["--reverse-dns".to_owned(), names.to_string()]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -22,13 +22,36 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         path: #path,
                         kind: <#ty as ::wasmill_sdk::FromSlot<#lifetime>>::KIND,
                         required: <#ty as ::wasmill_sdk::FromSlot<#lifetime>>::REQUIRED,
+                        lookup: ::core::option::Option::None,
+                    }
+                });
+                quote!(reader.field::<#number, #ty>()?)
+            }
+            Role::ReverseDns(path) => {
+                columns.push(quote! {
+                    ::wasmill_sdk::__private::FixedField {
+                        path: #path,
+                        kind: ::wasmill_sdk::Kind::Text,
+                        required: {
+                            ::core::assert!(
+                                !<#ty as ::wasmill_sdk::FromSlot<#lifetime>>::REQUIRED,
+                                "an address may have no name: make the field an `Option<&str>`"
+                            );
+                            false
+                        },
+                        lookup: ::core::option::Option::Some(::wasmill_sdk::Lookup::ReverseDns),
                     }
                 });
                 quote!(reader.field::<#number, #ty>()?)
             }
             Role::Raw => {
                 columns.push(quote! {
-                    ::wasmill_sdk::__private::FixedField { path: "", kind: ::wasmill_sdk::Kind::Raw, required: false }
+                    ::wasmill_sdk::__private::FixedField {
+                        path: "",
+                        kind: ::wasmill_sdk::Kind::Raw,
+                        required: false,
+                        lookup: ::core::option::Option::None,
+                    }
                 });
                 quote!(reader.raw::<#number, #ty>()?)
             }
@@ -69,6 +92,24 @@ mod tests {
         });
         let code = expansion.unwrap().to_string();
         assert!(code.contains(r#"path : "type""#) && code.contains(r#"path : "source.ip""#), "{code}");
+    }
+
+    #[test]
+    fn a_look_up_is_a_text_that_is_not_required() {
+        let expansion = expand(&parse_quote! {
+            struct Log<'a> { #[field(reverse_dns = "source.ip")] host: Option<&'a str> }
+        });
+        let code = expansion.unwrap().to_string();
+        assert!(code.contains(r#"path : "source.ip""#) && code.contains("Lookup :: ReverseDns"), "{code}");
+        assert!(
+            error(&parse_quote!(
+                struct Log<'a> {
+                    #[field(reverse_dns = "a..b")]
+                    host: Option<&'a str>,
+                }
+            ))
+            .contains("none of them is empty")
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         path: #path,
                         kind: <#ty as ::wasmill_sdk::Written<#lifetime>>::KIND,
                         required: false,
+                        lookup: ::core::option::Option::None,
                     }
                 });
                 puts.push(quote!(::wasmill_sdk::Written::<#lifetime>::put(self.#name, writer)));
@@ -33,6 +34,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                     name,
                     "an output has neither the payload nor the event's time to write",
                 ));
+            }
+            Role::ReverseDns(_) => {
+                return Err(Error::new_spanned(name, "names are looked up for fields that are read"));
             }
         }
     }

@@ -24,6 +24,7 @@ pub(crate) struct Column<'i> {
 /// What a field stands for.
 pub(crate) enum Role {
     Path(String),
+    ReverseDns(String),
     Raw,
     Time,
     Dynamic,
@@ -80,6 +81,8 @@ fn column(field: &syn::Field) -> Result<Column<'_>> {
         attribute.parse_nested_meta(|meta| {
             let found = if meta.path.is_ident("path") {
                 Role::Path(checked_path(&meta.value()?.parse()?)?)
+            } else if meta.path.is_ident("reverse_dns") {
+                Role::ReverseDns(checked_path(&meta.value()?.parse()?)?)
             } else if meta.path.is_ident("raw") {
                 Role::Raw
             } else if meta.path.is_ident("time") {
@@ -87,10 +90,12 @@ fn column(field: &syn::Field) -> Result<Column<'_>> {
             } else if meta.path.is_ident("dynamic") {
                 Role::Dynamic
             } else {
-                return Err(meta.error("expected `path = \"a.b\"`, `raw`, `time` or `dynamic`"));
+                return Err(
+                    meta.error("expected `path = \"a.b\"`, `reverse_dns = \"a.b\"`, `raw`, `time` or `dynamic`")
+                );
             };
             match role.replace(found) {
-                Some(_) => Err(meta.error("a field is one of `path`, `raw`, `time` and `dynamic`")),
+                Some(_) => Err(meta.error("a field is one of `path`, `reverse_dns`, `raw`, `time` and `dynamic`")),
                 None => Ok(()),
             }
         })?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::row::Place;
 use crate::written::Cell;
-use crate::{FieldKind, Path, Projection, RawBatch, SlotState, Span, State};
+use crate::{FieldKind, JsonType, Path, Projection, RawBatch, SlotState, Span, State};
 
 /// The slot of a cell that holds nothing. Not zero: memory that must be zero is taken from the system page by page, which costs
 /// more than filling it.
@@ -95,6 +95,22 @@ impl Batch {
     #[inline]
     pub fn text_of(&self, slot: u64) -> &[u8] {
         Span::of_slot(slot).get(&self.text).expect("slots are checked when they are made")
+    }
+
+    /// Keeps an answer of a look-up for [`Batch::answer`].
+    pub fn answer_text(&mut self, answer: &str) -> Option<u64> {
+        let end = self.text.len() + answer.len();
+        let slot = Span { start: u32::try_from(self.text.len()).ok()?, len: answer.len() as u32 }.slot();
+        u32::try_from(end).ok()?;
+        self.text.extend_from_slice(answer.as_bytes());
+        Some(slot)
+    }
+
+    /// Sets an event's answer of a look-up: `column` is one of [`Projection::lookups`], `slot` was given by
+    /// [`Batch::answer_text`].
+    #[inline]
+    pub fn answer(&mut self, event: u32, column: usize, slot: u64) {
+        self.set_cell(event, column, (SlotState::new(State::Present, JsonType::String), slot));
     }
 
     /// Whether an enricher wrote a field of the event.

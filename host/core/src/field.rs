@@ -22,6 +22,14 @@ pub enum FieldKind {
     Raw,
 }
 
+/// What the host finds out about a field's text before plugins run. The WIT enum of the same name says it for guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lookup {
+    /// The name of an address.
+    ReverseDns,
+}
+
 /// A field that a plugin reads or writes, or that a sink reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
@@ -31,6 +39,8 @@ pub struct Field {
     pub kind: FieldKind,
     /// Whether the host rejects an event without it. Only validators may say so.
     pub required: bool,
+    /// Its value is the answer to this look-up for the text at the path; of kind text.
+    pub lookup: Option<Lookup>,
 }
 
 /// What a slot holds. The numbers are those of the WIT interface.

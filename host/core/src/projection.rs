@@ -8,18 +8,32 @@ use crate::row::{Place, Row, TextArena};
 use crate::scan::Scanner;
 use crate::trie::{Target, Trie};
 use crate::writes::Writes;
-use crate::{Batch, FieldKind, Format, Path, RawBatch, Rejection, SlotState};
+use crate::{Batch, FieldKind, Format, Lookup, Path, RawBatch, Rejection, SlotState};
 
 /// So many cells are cleared at once, or one row.
 const CELLS_AHEAD: usize = 256;
 
-/// One thing that is read from every payload. A (path, kind) pair is one column, whoever asks for it.
+/// One thing that is read from every payload. A (path, kind) pair is one column, whoever asks for it. The answers of a look-up are a
+/// column too, which is absent until [`Batch::answer`] fills it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Column {
     /// Where it stands; `None` only for [`FieldKind::Raw`].
     pub path: Option<Path>,
     /// What it holds.
     pub kind: FieldKind,
+    /// It holds the answers to this look-up for the texts at the path.
+    pub lookup: Option<Lookup>,
+}
+
+/// A look-up: where its questions stand, and where its answers go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookupColumns {
+    /// What is looked up.
+    pub lookup: Lookup,
+    /// The column of the texts that it is asked for.
+    pub asked: usize,
+    /// The column of the answers.
+    pub answers: usize,
 }
 
 /// How an event's time is found. What enrichers write does not change it.
@@ -70,7 +84,16 @@ impl ProjectionBuilder {
     /// When there is no path though `kind` is not [`FieldKind::Raw`], or there is one though it is.
     pub fn column(&mut self, path: Option<&Path>, kind: FieldKind) -> usize {
         assert_eq!(path.is_none(), kind == FieldKind::Raw, "all columns but raw ones have a path");
-        let column = Column { path: path.cloned(), kind };
+        self.column_of(Column { path: path.cloned(), kind, lookup: None })
+    }
+
+    /// The index of the column for the answers to a look-up of the text at `path`, made if it is not there. The text is read too.
+    pub fn lookup(&mut self, path: &Path, lookup: Lookup) -> usize {
+        self.column(Some(path), FieldKind::Text);
+        self.column_of(Column { path: Some(path.clone()), kind: FieldKind::Text, lookup: Some(lookup) })
+    }
+
+    fn column_of(&mut self, column: Column) -> usize {
         self.columns.iter().position(|c| *c == column).unwrap_or_else(|| {
             self.columns.push(column);
             self.columns.len() - 1
@@ -107,9 +130,9 @@ impl ProjectionBuilder {
     }
 }
 
-/// The columns that have a path, as targets of a trie.
+/// The columns that are read at a path, as targets of a trie.
 pub(crate) fn cells(columns: &[Column]) -> impl Iterator<Item = (Target, &Path)> {
-    columns.iter().enumerate().filter_map(|(index, column)| {
+    columns.iter().enumerate().filter(|(_, column)| column.lookup.is_none()).filter_map(|(index, column)| {
         let index = u32::try_from(index).expect("far fewer columns than 2^32 are configured");
         Some((Target::Cell { kind: column.kind, column: index }, column.path.as_ref()?))
     })
@@ -119,6 +142,21 @@ impl Projection {
     /// The columns in the order of a batch's cells.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The look-ups whose answers are columns.
+    pub fn lookups(&self) -> Vec<LookupColumns> {
+        let asked = |path: &Option<Path>| {
+            let text =
+                |column: &Column| column.kind == FieldKind::Text && column.lookup.is_none() && column.path == *path;
+            self.columns.iter().position(text).expect("the column of the text is made with that of the answers")
+        };
+        let with_answers = self.columns.iter().enumerate();
+        with_answers
+            .filter_map(|(answers, column)| {
+                Some(LookupColumns { lookup: column.lookup?, asked: asked(&column.path), answers })
+            })
+            .collect()
     }
 
     pub(crate) fn writes(&self) -> &Writes {

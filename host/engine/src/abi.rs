@@ -20,12 +20,21 @@ pub(crate) enum FieldKind {
     Raw,
 }
 
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum Lookup {
+    #[component(name = "reverse-dns")]
+    ReverseDns,
+}
+
 #[derive(ComponentType, Lift, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[component(record)]
 pub(crate) struct Field {
     pub(crate) path: String,
     pub(crate) kind: FieldKind,
     pub(crate) required: bool,
+    pub(crate) lookup: Option<Lookup>,
 }
 
 #[derive(ComponentType, Lift, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

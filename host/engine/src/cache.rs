@@ -19,7 +19,7 @@ const ENTRIES_MAX: usize = 256;
 const ENTRY_BYTES_MAX: u64 = 600 << 20;
 const SUFFIX: &str = "cwasm";
 /// Part of each key: another number when entries look otherwise than before, so that old ones are not asked for.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// A folder of compiled code.
 #[derive(Debug)]

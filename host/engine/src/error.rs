@@ -64,6 +64,11 @@ pub enum Reason {
     /// It imports what plugins do not get.
     #[error("it imports \"{0}\", which is not granted to plugins; remove what needs it")]
     NotGranted(String),
+    /// It asks for what the operator has not granted.
+    #[error(
+        "it asks for \"{0}\", which it is not granted; write `grants: [{0}]` in the YAML file beside it if it may have that"
+    )]
+    LacksGrant(String),
     /// `configure` answered with an error.
     #[error("it refuses its configuration: {0}")]
     Configure(String),

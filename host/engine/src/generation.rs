@@ -81,8 +81,7 @@ impl Generation {
         let mut sources = Vec::with_capacity(plugins.len());
         let mut required = Vec::with_capacity(plugins.len());
         for plugin in &plugins {
-            let columns: Vec<usize> =
-                plugin.reads().iter().map(|field| projection.column(field.path.as_ref(), field.kind)).collect();
+            let columns: Vec<usize> = plugin.reads().iter().map(|field| column(field, projection)).collect();
             sources.push(plugin.reads().iter().zip(&columns).map(|(field, at)| Source::new(*at, field.kind)).collect());
             let must = plugin.reads().iter().zip(&columns).filter(|(field, _)| field.required);
             required.push(must.map(|(field, at)| (*at, field.clone())).collect());
@@ -186,6 +185,13 @@ impl Generation {
             outcome.costs[index].rejected += gone.len() as u64;
             batch.remove(&gone);
         }
+    }
+}
+
+fn column(field: &Field, projection: &mut ProjectionBuilder) -> usize {
+    match (field.lookup, &field.path) {
+        (Some(lookup), Some(path)) => projection.lookup(path, lookup),
+        _ => projection.column(field.path.as_ref(), field.kind),
     }
 }
 

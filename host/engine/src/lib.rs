@@ -14,6 +14,7 @@ mod error;
 mod fault;
 mod gather;
 mod generation;
+mod grants;
 mod guest;
 mod guest_log;
 mod instance;
@@ -34,6 +35,7 @@ pub use compile::{COMPILE_ARGUMENT, CompileLimits, Compiler, compile_child_main}
 pub use contract::{INTERFACE_VERSION, Kinds};
 pub use error::{EngineError, LoadError, Reason};
 pub use generation::{Generation, Worker};
+pub use grants::Grant;
 pub use limits::{Limits, MEMORY_BYTES_CEILING, TABLE_ELEMENTS_CEILING};
 pub use load::{Engine, EngineOptions, InstanceMode, Plugin, PluginSpec};
 pub use manifest::FIELDS_MAX;

@@ -12,6 +12,7 @@ use crate::cache::{self, Cache};
 use crate::compile::{CompileLimits, Compiler, compile};
 use crate::contract::{self, Kinds};
 use crate::error::{EngineError, LoadError, Reason};
+use crate::grants::{self, Grant};
 use crate::guest::Guest;
 use crate::instance::{Instance, NoInstance, Template, check_signatures};
 use crate::limits::Limits;
@@ -74,6 +75,8 @@ pub struct PluginSpec {
     pub limits: Limits,
     /// How long its instances live.
     pub instance: InstanceMode,
+    /// What it is given beside its fields.
+    pub grants: Vec<Grant>,
 }
 
 /// Loads plugins. Cheap to share behind an `Arc`; one per process is enough.
@@ -125,6 +128,7 @@ impl Engine {
         if let Some((prepared, code)) = self.cache.as_ref().and_then(|cache| cache.get(&key)) {
             match self.plugin(spec, &request, &prepared, &code) {
                 Ok(plugin) => return Ok(plugin),
+                Err(reason @ Reason::LacksGrant(_)) => return Err(reason),
                 Err(reason) => tracing::warn!(file = %spec.file.display(), %reason, "compiled code is made anew"),
             }
         }
@@ -141,6 +145,7 @@ impl Engine {
 
     fn plugin(&self, spec: &PluginSpec, request: &Request, prepared: &Prepared, code: &[u8]) -> Result<Plugin, Reason> {
         let manifest = Manifest::check(&prepared.manifest, prepared.kinds).map_err(Reason::Manifest)?;
+        grants::check(&manifest, &spec.grants)?;
         let template = self.template(spec, request, prepared, code)?;
         let reference = PluginRef { name: manifest.name, version: manifest.version, digest: request.digest };
         let plugin = Plugin {

@@ -1,6 +1,6 @@
 //! A plugin's own words about itself, checked.
 
-use wasmill_core::{Field, FieldKind, Path};
+use wasmill_core::{Field, FieldKind, Lookup, Path};
 
 use crate::abi;
 use crate::contract::Kinds;
@@ -55,6 +55,7 @@ fn read(field: &abi::Field, kinds: Kinds) -> Result<Field, String> {
         return Err(format!("it requires \"{}\", and only a validator may require a field", field.path));
     }
     let kind = kind(field.kind);
+    let lookup = field.lookup.map(|lookup| look_up(lookup, kind, field)).transpose()?;
     let path = match (kind, field.path.as_str()) {
         (FieldKind::Raw, "") => None,
         (FieldKind::Raw, path) => {
@@ -62,7 +63,17 @@ fn read(field: &abi::Field, kinds: Kinds) -> Result<Field, String> {
         }
         (_, path) => Some(path.parse().map_err(|error| format!("{error}"))?),
     };
-    Ok(Field { path, kind, required: field.required })
+    Ok(Field { path, kind, required: field.required, lookup })
+}
+
+/// An answer is a text that may be absent.
+fn look_up(lookup: abi::Lookup, kind: FieldKind, field: &abi::Field) -> Result<Lookup, String> {
+    if kind != FieldKind::Text || field.required {
+        return Err(format!("it looks \"{}\" up; the field must be of kind text, and not required", field.path));
+    }
+    match lookup {
+        abi::Lookup::ReverseDns => Ok(Lookup::ReverseDns),
+    }
 }
 
 fn write(field: &abi::Field, kinds: Kinds) -> Result<(Path, FieldKind), String> {
@@ -71,6 +82,9 @@ fn write(field: &abi::Field, kinds: Kinds) -> Result<(Path, FieldKind), String> 
     }
     if field.required {
         return Err(format!("it requires \"{}\" to be written; only read fields can be required", field.path));
+    }
+    if field.lookup.is_some() {
+        return Err(format!("it writes \"{}\" as a look-up; only read fields can be looked up", field.path));
     }
     let path: Path = field.path.parse().map_err(|error| format!("{error}"))?;
     match kind(field.kind) {
@@ -109,7 +123,7 @@ mod tests {
     const ENRICHER: Kinds = Kinds { validator: false, enricher: true, alerter: false };
 
     fn field(path: &str, kind: abi::FieldKind, required: bool) -> abi::Field {
-        abi::Field { path: path.into(), kind, required }
+        abi::Field { path: path.into(), kind, required, lookup: None }
     }
 
     fn check(reads: Vec<abi::Field>, writes: Vec<abi::Field>, kinds: Kinds) -> Result<Manifest, String> {
@@ -147,6 +161,18 @@ mod tests {
         assert!(check(vec![field("", raw, false)], vec![], ENRICHER).is_ok());
         assert!(check(vec![field("a", raw, false)], vec![], ENRICHER).is_err());
         assert!(check(vec![], vec![field("a", raw, false)], ENRICHER).is_err());
+    }
+
+    #[test]
+    fn look_ups_are_texts_that_are_read_and_may_be_absent() {
+        let of = |kind, required| abi::Field { lookup: Some(abi::Lookup::ReverseDns), ..field("a", kind, required) };
+        let validator = Kinds { validator: true, ..Kinds::default() };
+        let text = abi::FieldKind::Text;
+        let checked = check(vec![of(text, false)], vec![], ENRICHER).unwrap();
+        assert_eq!(checked.reads[0].lookup, Some(Lookup::ReverseDns));
+        assert!(check(vec![of(text, true)], vec![], validator).is_err());
+        assert!(check(vec![of(abi::FieldKind::Json, false)], vec![], ENRICHER).is_err());
+        assert!(check(vec![], vec![of(text, false)], ENRICHER).is_err());
     }
 
     #[test]

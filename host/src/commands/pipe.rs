@@ -5,7 +5,9 @@
 //! `{"events":[{"outcome":"passed","payload"}|{"outcome":"dropped"}|{"outcome":"rejected","code","reason"}],"alerts":[..],"fuel":n}`,
 //! or `{"error":"..."}` when the plugin is broken.
 
+use std::collections::HashMap;
 use std::io::{BufRead, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,11 +15,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wasmill_core::{Batch, EventTime, PartitionId, Projection, ProjectionBuilder, RawBatch, Rejection};
-use wasmill_engine::{Blame, Engine, EngineOptions, Generation, Outcome, Plugin, PluginSpec, Worker};
+use wasmill_engine::{Blame, Engine, EngineOptions, Generation, Grant, Outcome, Plugin, PluginSpec};
 
 use crate::alert_events::alert_events;
 use crate::cli::PipeArgs;
 use crate::commands::Exit;
+use crate::lookups::ReverseDns;
+use crate::process::EngineWorker;
 
 /// Most bytes of an event's payload, as in a pipeline by default.
 const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -53,14 +57,14 @@ enum EventOutcome {
 /// When standard input or output fail.
 pub fn run(args: &PipeArgs) -> anyhow::Result<Exit> {
     let mut out = std::io::stdout().lock();
-    let plugin = match load(args) {
-        Ok(plugin) => plugin,
+    let (plugin, names) = match load(args).and_then(|plugin| Ok((plugin, names(args)?))) {
+        Ok(loaded) => loaded,
         Err(reason) => {
             writeln!(out, "{}", json!({ "error": reason }))?;
             return Ok(Exit::bad_setup(reason));
         }
     };
-    let mut pipe = Pipe::new(Arc::new(plugin));
+    let mut pipe = Pipe::new(Arc::new(plugin), names);
     writeln!(out, "{}", pipe.hello())?;
     out.flush()?;
     for line in std::io::stdin().lock().lines() {
@@ -78,9 +82,18 @@ fn load(args: &PipeArgs) -> Result<Plugin, String> {
     let mut options = EngineOptions::new().map_err(|error| error.to_string())?;
     options.instances = 4;
     let engine = Engine::new(options).map_err(|error| error.to_string())?;
-    let spec =
-        PluginSpec { file: args.file.clone(), bytes: bytes.into(), config, limits, instance: Default::default() };
+    let grants = args.reverse_dns.iter().map(|_| Grant::ReverseDns).collect();
+    let (file, instance) = (args.file.clone(), Default::default());
+    let spec = PluginSpec { file, bytes: bytes.into(), config, limits, instance, grants };
     engine.load(&spec).map_err(|error| error.to_string())
+}
+
+/// The answers of reverse DNS.
+fn names(args: &PipeArgs) -> Result<ReverseDns, String> {
+    let table = args.reverse_dns.as_deref().unwrap_or("{}");
+    let table: HashMap<IpAddr, Option<Arc<str>>> =
+        serde_json::from_str(table).map_err(|error| format!("--reverse-dns: {error}"))?;
+    Ok(ReverseDns::of_table(table))
 }
 
 struct Pipe {
@@ -88,13 +101,14 @@ struct Pipe {
     generation: Generation,
     projection: Arc<Projection>,
     partition: Arc<PartitionId>,
-    worker: Worker,
+    worker: EngineWorker,
+    names: ReverseDns,
     blame: Blame,
     next_offset: i64,
 }
 
 impl Pipe {
-    fn new(plugin: Arc<Plugin>) -> Self {
+    fn new(plugin: Arc<Plugin>, names: ReverseDns) -> Self {
         let mut projection = ProjectionBuilder::new(EventTime::Record, EVENT_BYTES_MAX);
         let generation = Generation::new(vec![Arc::clone(&plugin)], &mut projection);
         let partition = PartitionId {
@@ -109,7 +123,8 @@ impl Pipe {
             generation,
             projection: projection.build(),
             partition: Arc::new(partition),
-            worker: Worker::new(),
+            worker: EngineWorker::default(),
+            names,
             blame: Blame::new(),
             next_offset: 0,
         }
@@ -131,7 +146,9 @@ impl Pipe {
         let count = raw.len();
         self.next_offset = raw.next_offset();
         let (mut batch, unreadable) = self.projection.extract(raw);
-        let ran = self.generation.run(&mut batch, &mut self.blame, &mut self.worker);
+        let lookups = self.projection.lookups();
+        self.worker.memo.fill(&mut batch, &lookups, &self.names, None, false);
+        let ran = self.generation.run(&mut batch, &mut self.blame, &mut self.worker.plugins);
         let outcome = ran.map_err(|broken| broken.to_string())?;
         let alerts = alert_events(&outcome.alerts, &batch.raw);
         let alerts: Vec<Value> =

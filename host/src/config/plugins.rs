@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use wasmill_engine::{InstanceMode, Limits};
+use wasmill_engine::{Grant, InstanceMode, Limits};
 
 use super::load::contents;
 use super::mistake::{Collector, Mistake, Mistakes, Position, nearest, quoted};
@@ -40,7 +40,7 @@ pub struct Sidecar {
     /// How long its instances live.
     pub instance: InstanceMode,
     /// Capabilities that it is given.
-    pub grants: Vec<String>,
+    pub grants: Vec<Grant>,
 }
 
 /// What may be written in the file beside a plugin.
@@ -55,8 +55,8 @@ pub(super) struct RawSidecar {
     limits: Limits,
     /// How long an instance of the plugin lives.
     instance: InstanceMode,
-    /// Capabilities that the plugin is given.
-    grants: Vec<String>,
+    /// Capabilities that the plugin is given; it is not loaded without those that it asks for.
+    grants: Vec<Grant>,
 }
 
 /// The plugins of `directory`, by file name, with this process's variables filled in. Files whose names begin with a dot or

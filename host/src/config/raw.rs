@@ -2,6 +2,7 @@
 //! `docs/configuration.md`; what the words mean together is decided in `resolve`.
 
 mod http;
+mod lookups;
 mod sinks;
 mod source;
 
@@ -12,6 +13,7 @@ use super::Provenance;
 use super::read::Ordered;
 
 pub(super) use http::RawHttp;
+pub(super) use lookups::{RawLookups, RawReverseDns};
 pub(super) use sinks::{RawKafkaLetters, RawKafkaSink, RawSink, RawTable};
 pub(super) use source::{RawKafka, RawSource};
 
@@ -51,6 +53,9 @@ pub(super) struct RawPipeline {
     /// How plugins are loaded and run.
     #[serde(default)]
     pub(super) engine: RawEngine,
+    /// What the host finds out for plugins before they run.
+    #[serde(default)]
+    pub(super) lookups: RawLookups,
     /// How a failing sink is tried again: for ever, with jittered exponential backoff.
     #[serde(default)]
     pub(super) retry: RawRetry,

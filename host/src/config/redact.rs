@@ -7,8 +7,9 @@ use wasmill_core::{EventTime, Format};
 
 use super::units::{duration_text, size_text};
 use super::{
-    ColumnConfig, Config, DeadLetterConfig, HomeConfig, HttpConfig, KafkaConfig, KafkaOutput, KafkaSinkConfig, Secret,
-    SinkConfig, SinkKind, SourceConfig, Start, TableConfig, TableName, TopicConfig, TopicPart, ValueFrom,
+    ColumnConfig, Config, DeadLetterConfig, HomeConfig, HttpConfig, KafkaConfig, KafkaOutput, KafkaSinkConfig,
+    ReverseDnsConfig, Secret, SinkConfig, SinkKind, SourceConfig, Start, TableConfig, TableName, TopicConfig,
+    TopicPart, ValueFrom,
 };
 
 /// `config` in the shape of its file. Passwords, librdkafka settings' values and variables inside addresses are not in it.
@@ -41,10 +42,27 @@ pub fn redacted(config: &Config) -> Json {
             "commits_days": config.retention.commits_days,
         },
         "engine": { "threads": config.engine.threads, "cache_dir": config.engine.cache_dir },
+        "lookups": { "reverse_dns": shown_reverse_dns(&config.reverse_dns) },
         "retry": { "initial": duration_text(config.retry.initial), "max": duration_text(config.retry.max) },
         "admin": config.admin.map_or(json!(false), |address| json!(address.to_string())),
         "provenance": config.provenance,
         "shutdown_timeout": duration_text(config.shutdown_timeout),
+    })
+}
+
+fn shown_reverse_dns(dns: &ReverseDnsConfig) -> Json {
+    json!({
+        "resolvers": dns.resolvers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "deadline": duration_text(dns.deadline),
+        "timeout": duration_text(dns.timeout),
+        "concurrency": dns.concurrency,
+        "cache_entries": dns.cache_entries,
+        "ttl_min": duration_text(dns.ttl_min),
+        "ttl_max": duration_text(dns.ttl_max),
+        "negative_ttl": duration_text(dns.negative_ttl),
+        "private": dns.private,
+        "private_ranges": dns.private_ranges.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "fake": dns.fake,
     })
 }
 

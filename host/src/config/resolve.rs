@@ -5,6 +5,7 @@ mod home;
 mod http;
 mod kafka;
 mod kafka_sink;
+mod lookups;
 mod settings;
 mod sinks;
 mod source;
@@ -77,6 +78,7 @@ pub(super) fn resolve(
     let retention = settings::retention(&raw.retention);
     let health = HealthConfig { error_rate_max: raw.health.error_rate_max, lag_max: raw.health.lag_max };
     let engine = resolver.engine(&raw.engine);
+    let reverse_dns = resolver.reverse_dns(&raw.lookups.reverse_dns, root.child("lookups").child("reverse_dns"));
     let retry = resolver.retry(&raw.retry, root.child("retry"));
     let admin = resolver.admin(raw.admin.as_ref(), root.child("admin"));
     let most = Duration::from_secs(600);
@@ -100,6 +102,7 @@ pub(super) fn resolve(
         retention,
         health,
         engine,
+        reverse_dns: reverse_dns?,
         retry: retry?,
         admin: admin?,
         provenance: raw.provenance,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-use wasmill_core::{EventTime, PluginRef, ProjectionBuilder};
-use wasmill_engine::{Generation, Worker};
+use tokio::sync::{Mutex, Semaphore};
+use wasmill_core::{EventTime, PluginRef, Projection, ProjectionBuilder};
+use wasmill_engine::Generation;
 
 use super::SetupError;
 use super::plugins::{LoadedFile, load_plugins};
@@ -19,8 +19,9 @@ use crate::health::Health;
 use crate::http::{DocumentEncoder, HttpSink};
 use crate::kafka::sink::{KafkaSink, MessageEncoder};
 use crate::lines::LineSink;
+use crate::lookups::ReverseDns;
 use crate::output::Output;
-use crate::process::Processor;
+use crate::process::{EngineWorker, Lookups, Processor};
 use crate::relay::Relay;
 use crate::report::Tally;
 use crate::sinks::{Sinks, StoreSinks};
@@ -34,7 +35,7 @@ pub struct Built {
     /// What every batch goes through.
     pub processor: Arc<Processor>,
     /// Where plugins run.
-    pub engine: EngineThreads<Worker>,
+    pub engine: EngineThreads<EngineWorker>,
     /// Where everything goes.
     pub sinks: Arc<Sinks>,
     /// What the run shows of itself.
@@ -62,15 +63,29 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
         health.green(&format!("sink {}", sink.name));
     }
     let sinks = sinks(config, stores, outputs, Arc::clone(&health), Arc::clone(&tally)).await?;
-    let processor = Processor { events: events.build(), alerts: alerts.build(), generation, encoders };
-    let engine = EngineThreads::start(config.engine.threads, Worker::new)
+    let events = events.build();
+    let lookups = lookups(config, &events, &health)?;
+    let names = lookups.as_ref().map(|lookups| Arc::clone(&lookups.reverse_dns));
+    let processor = Processor { events, alerts: alerts.build(), generation, lookups, encoders };
+    let engine = EngineThreads::start(config.engine.threads, EngineWorker::default)
         .map_err(|error| SetupError::Wrong(format!("cannot start the engine's threads: {error}")))?;
     Ok(Built {
         processor: Arc::new(processor),
         engine,
         sinks: Arc::new(sinks),
-        status: Arc::new(Status::new(crate::config::redacted(config), tally, health)),
+        status: Arc::new(Status::new(crate::config::redacted(config), tally, health, names)),
     })
+}
+
+/// What is looked up for plugins; `None` where none asks.
+fn lookups(config: &Config, events: &Projection, health: &Arc<Health>) -> Result<Option<Lookups>, SetupError> {
+    let columns = events.lookups();
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let reverse_dns = ReverseDns::new(&config.reverse_dns, Arc::clone(health)).map_err(SetupError::Wrong)?;
+    let recorded = config.provenance == Provenance::Full;
+    Ok(Some(Lookups { columns, reverse_dns: Arc::new(reverse_dns), recorded }))
 }
 
 /// Keeps the files of the plugins in home, so that any row can be derived again.

@@ -68,6 +68,7 @@ pub fn load(engine: &Engine, file: &PluginFile) -> Result<(Plugin, Arc<[u8]>), S
         config: file.sidecar.config.clone(),
         limits: file.sidecar.limits.clone(),
         instance: file.sidecar.instance,
+        grants: file.sidecar.grants.clone(),
     };
     let plugin = engine.load(&spec).map_err(|error| error.to_string())?;
     Ok((plugin, bytes))

@@ -141,5 +141,6 @@ fn delivery(
         rejected,
         alerts_raised: 0,
         costs: Vec::new(),
+        looked_up: Default::default(),
     }
 }

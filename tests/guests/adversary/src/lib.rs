@@ -73,7 +73,7 @@ impl validator::Guest for Adversary {
 }
 
 fn manifest(deed: Deed<'_>) -> Result<Manifest, String> {
-    let field = |path: &str, kind| Field { path: path.to_owned(), kind, required: false };
+    let field = |path: &str, kind| Field { path: path.to_owned(), kind, required: false, lookup: None };
     let mut manifest = Manifest {
         name: "adversary".to_owned(),
         version: "0.1.0".to_owned(),

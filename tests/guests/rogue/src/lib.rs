@@ -70,7 +70,7 @@ impl Plugin for Rogue {
             }
         }
         let _ = MEMORY.set(vec![7; config.remembers]);
-        let read = |path: &str, kind, required| Field { path: path.into(), kind, required };
+        let read = |path: &str, kind, required| Field { path: path.into(), kind, required, lookup: None };
         let mut reads = vec![read("do", FieldKind::Text, false), read("n", FieldKind::Integer, config.required)];
         reads.extend((2..config.reads).map(|n| read(&format!("field{n}"), FieldKind::Json, false)));
         let writes = vec![read("out.text", FieldKind::Text, false), read("out.sum", FieldKind::Integer, false)];
