@@ -4,6 +4,7 @@
 //! turns batches into rows on the engine threads. [`PostgresStore::commit`] stores a group of them. Nothing is tried
 //! again in here but what is certain to have done nothing; waiting and trying again is the caller's matter.
 
+mod answers;
 mod binary;
 mod chunks;
 mod commit;

@@ -3,6 +3,7 @@
 //! One writer, `BEGIN IMMEDIATE`, write-ahead log. With `synchronous = NORMAL` a power cut may take back the last commits
 //! whole, rows and ledger together; the ledger then says where to go on, so nothing is lost or doubled.
 
+mod answers;
 mod cells;
 mod commit;
 mod dead_letters;

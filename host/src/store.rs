@@ -175,6 +175,11 @@ pub enum Forget {
         /// Those after this id are kept whatever their age: they are yet to be relayed.
         id_max: i64,
     },
+    /// Answers of look-ups.
+    Answers {
+        /// Days that they are kept since they were last in use, and one more.
+        days: u16,
+    },
     /// Commit records.
     Commits {
         /// Days that they are kept since they were last extended.

@@ -29,6 +29,7 @@ async fn forget_all(sinks: &Sinks, home: &Store, retention: RetentionConfig) -> 
     let id_max = sinks.relayed().await?;
     let letters = forget(home, Forget::DeadLetters { days: retention.dead_letters_days, id_max }).await?;
     let commits = forget(home, Forget::Commits { days: retention.commits_days }).await?;
+    forget(home, Forget::Answers { days: retention.commits_days }).await?;
     if letters + commits > 0 {
         tracing::info!("deleted {letters} dead letters and {commits} commit records that `retention` no longer keeps");
     }

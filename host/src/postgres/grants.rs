@@ -21,6 +21,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("wasmill_dead_letters", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_relays", &["SELECT", "INSERT", "UPDATE"]),
     ("wasmill_commits", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ("wasmill_answers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_plugins", &["SELECT", "INSERT"]),
 ];
 
@@ -36,7 +37,7 @@ pub fn script(url: &Secret, sinks: &[SinkSpec]) -> Result<String, StoreError> {
     let connections = Connections::new(url, 1)?;
     let user = quoted_name(connections.user());
     let mut sql = format!("-- {}, to be run once by the owner of its tables\n", connections.address());
-    sql.push_str(schema::TABLES.trim());
+    sql.push_str(&schema::script());
     sql.push_str("\n\n");
     for sink in sinks.iter().filter(|sink| sink.table.create) {
         let _ = writeln!(sql, "{}", table::definition(&sink.table, sink.hypertable));

@@ -16,6 +16,10 @@ const COMMITS: &str = "DELETE FROM wasmill_commits WHERE id IN (
      SELECT id FROM wasmill_commits
      WHERE pipeline = $1 AND committed_at < now() - $2::int * INTERVAL '1 day'
      LIMIT $3 FOR UPDATE SKIP LOCKED)";
+const ANSWERS: &str = "DELETE FROM wasmill_answers WHERE id IN (
+     SELECT id FROM wasmill_answers
+     WHERE pipeline = $1 AND recorded_at < now() - ($2::int + 1) * INTERVAL '1 day'
+     ORDER BY recorded_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)";
 
 impl PostgresStore {
     /// See [`crate::store::Store::forget`].
@@ -26,6 +30,10 @@ impl PostgresStore {
         let delete = match what {
             Forget::DeadLetters { days, id_max } => {
                 query(DEAD_LETTERS).bind(&self.pipeline).bind(i32::from(days)).bind(i64::from(limit)).bind(id_max)
+            }
+            Forget::Answers { .. } if !self.keeps_answers() => return Ok(0),
+            Forget::Answers { days } => {
+                query(ANSWERS).bind(&self.pipeline).bind(i32::from(days)).bind(i64::from(limit))
             }
             Forget::Commits { days } => {
                 query(COMMITS).bind(&self.pipeline).bind(i32::from(days)).bind(i64::from(limit))

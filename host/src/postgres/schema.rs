@@ -1,5 +1,7 @@
 //! wasmill's own tables in a database.
 
+use std::fmt::Write as _;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor, query_scalar};
 
@@ -7,15 +9,15 @@ use crate::store::StoreError;
 
 use super::errors::store_error;
 
-/// The version of the tables below. A change adds a step from the version before.
-const VERSION: i32 = 1;
+/// What makes each version of the tables from the one before, the first from nothing. A step that was released is never changed.
+const STEPS: [&str; 2] = [TABLES, ANSWERS];
 
 /// Held while tables are looked at and made, so that workers may start at the same time.
 const SET_UP_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('wasmill_schema', 0))";
 
-pub(super) const TABLES: &str = "
+const TABLES: &str = "
 CREATE TABLE wasmill_schema (version integer NOT NULL);
-INSERT INTO wasmill_schema VALUES (1);
+INSERT INTO wasmill_schema VALUES (0);
 
 -- Where each lane is. sink is '' in the pipeline's home; elsewhere the row is the mark of that sink's store.
 CREATE TABLE wasmill_ledger (
@@ -68,29 +70,49 @@ CREATE TABLE wasmill_plugins (
     archived_at timestamptz NOT NULL DEFAULT now()
 );";
 
+const ANSWERS: &str = "
+-- What look-ups answered: a row holds from its offset on, until a later one of the same address.
+CREATE TABLE wasmill_answers (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline text NOT NULL, source text NOT NULL, cluster text NOT NULL, topic text NOT NULL,
+    topic_id text NOT NULL, partition integer NOT NULL, first_offset bigint NOT NULL,
+    lookup text NOT NULL, address text NOT NULL, answer text, recorded_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON wasmill_answers (pipeline, source, cluster, topic, topic_id, partition, lookup, address, id);
+CREATE INDEX ON wasmill_answers (pipeline, recorded_at);";
+
 /// Waits until no other process sets this database up; the lock goes with the transaction.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {
     connection.execute(SET_UP_LOCK).await.map_err(|error| store_error("lock the database for the set-up", &error))?;
     Ok(())
 }
 
-/// Makes the tables where they are missing. The caller holds the set-up lock.
-pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let failed = |error: sqlx::Error| store_error("look at wasmill's own tables", &error);
-    let exists: bool = query_scalar("SELECT to_regclass('wasmill_schema') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    if !exists {
-        let made = connection.execute(TABLES).await;
-        made.map_err(|error| store_error("make wasmill's own tables", &error))?;
-        return Ok(());
+/// Brings the tables to the newest version, whichever they have: one statement, all of it or nothing.
+pub(super) fn script() -> String {
+    let mut sql = String::from("DO $wasmill$ BEGIN\n");
+    for (before, step) in STEPS.iter().enumerate() {
+        let is_at = match before {
+            0 => "to_regclass('wasmill_schema') IS NULL".to_owned(),
+            _ => format!("(SELECT version FROM wasmill_schema) = {before}"),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(sql, "IF {is_at} THEN{step}\nUPDATE wasmill_schema SET version = {};\nEND IF;", before + 1);
     }
+    sql.push_str("END $wasmill$;");
+    sql
+}
+
+/// Makes the tables where they are missing, and brings older ones to the newest version. The caller holds the set-up lock.
+pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let made = connection.execute(script().as_str()).await;
+    made.map_err(|error| store_error("make wasmill's own tables", &error))?;
+    let failed = |error: sqlx::Error| store_error("look at wasmill's own tables", &error);
     let found: i32 = query_scalar("SELECT version FROM wasmill_schema").fetch_one(connection).await.map_err(failed)?;
-    if found != VERSION {
+    let known = STEPS.len();
+    if usize::try_from(found) != Ok(known) {
         return Err(StoreError::Setup(format!(
-            "wasmill's tables in this database have version {found}, this wasmill knows version {VERSION}; run the \
-             wasmill that made them, or a newer one"
+            "wasmill's tables in this database have version {found}, this wasmill knows versions up to {known}; run the wasmill that \
+             made them, or a newer one"
         )));
     }
     Ok(())

@@ -6,12 +6,12 @@ use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqliteTransaction};
 use wasmill_core::{Rejection, Stage};
 
-use super::SqliteStore;
 use super::cells::bind_row;
 use super::dead_letters;
 use super::error::{classify, refuses_row};
 use super::ledger::{self, Position};
 use super::schema::SqliteTable;
+use super::{SqliteStore, answers};
 use crate::config::Provenance;
 use crate::delivery::{DeadLetter, Delivery, Rows};
 use crate::report::REFUSED_BY_DATABASE;
@@ -58,6 +58,9 @@ pub(super) async fn commit(
     }
     if store.is_home && store.facts.provenance != Provenance::Off {
         record_commit(&mut transaction, &key, &store.facts, lease.next_offset, deliveries).await?;
+    }
+    if store.is_home && store.facts.provenance == Provenance::Full {
+        answers::keep(&mut transaction, &key, lease.next_offset, deliveries).await?;
     }
     let moved = ledger::advance(&mut transaction, &key, mine, target, &last.generation).await?;
     debug_assert!(moved, "the row was read in this transaction");

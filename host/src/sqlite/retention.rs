@@ -11,6 +11,9 @@ const DEAD_LETTERS: &str = "DELETE FROM wasmill_dead_letters WHERE id IN (SELECT
      ORDER BY rejected_at_us LIMIT ?)";
 const COMMITS: &str = "DELETE FROM wasmill_commits WHERE id IN (SELECT id FROM wasmill_commits \
      WHERE pipeline = ? AND committed_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ? || ' days') LIMIT ?)";
+const ANSWERS: &str = "DELETE FROM wasmill_answers WHERE id IN (SELECT id FROM wasmill_answers \
+     WHERE pipeline = ? AND recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || (? + 1) || ' days') \
+     ORDER BY recorded_at, id LIMIT ?)";
 
 impl SqliteStore {
     /// See [`crate::store::Store::forget`].
@@ -22,6 +25,7 @@ impl SqliteStore {
             Forget::DeadLetters { days, id_max } => {
                 query(DEAD_LETTERS).bind(&self.pipeline).bind(days).bind(id_max).bind(limit)
             }
+            Forget::Answers { days } => query(ANSWERS).bind(&self.pipeline).bind(days).bind(limit),
             Forget::Commits { days } => query(COMMITS).bind(&self.pipeline).bind(days).bind(limit),
         };
         let deleted = delete.execute(self.writer.lock().await.connection().await?).await.map_err(classify)?;

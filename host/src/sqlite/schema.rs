@@ -44,6 +44,14 @@ CREATE TABLE IF NOT EXISTS wasmill_commits (
     committed_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
 );
 CREATE INDEX IF NOT EXISTS wasmill_commits_by_offset ON wasmill_commits (pipeline, topic, topic_id, partition, next_offset);
+CREATE TABLE IF NOT EXISTS wasmill_answers (
+    id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, source TEXT NOT NULL, cluster TEXT NOT NULL, topic TEXT NOT NULL,
+    topic_id TEXT NOT NULL, partition INTEGER NOT NULL, first_offset INTEGER NOT NULL, lookup TEXT NOT NULL,
+    address TEXT NOT NULL, answer TEXT, recorded_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
+);
+CREATE INDEX IF NOT EXISTS wasmill_answers_by_address
+    ON wasmill_answers (pipeline, source, cluster, topic, topic_id, partition, lookup, address, id);
+CREATE INDEX IF NOT EXISTS wasmill_answers_by_age ON wasmill_answers (pipeline, recorded_at);
 CREATE TABLE IF NOT EXISTS wasmill_plugins (
     digest TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, file BLOB NOT NULL,
     archived_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))

@@ -139,6 +139,26 @@ async fn tables_of_another_version_are_refused() {
     .await;
 }
 
+/// What the first release left behind.
+#[tokio::test]
+async fn tables_of_the_first_version_are_brought_to_the_newest_with_what_is_in_them() {
+    in_fresh_database(async |database: Database| {
+        let pipeline = Pipeline::home(&database, vec![table("t", true, columns())]).await;
+        let mut lease = pipeline.store.acquire(&partition(0), 7).await.unwrap();
+        pipeline.store.commit(&mut lease, &[pipeline.delivery(7, &["no JSON"])]).await.unwrap();
+        database.run("DROP TABLE wasmill_answers; UPDATE wasmill_schema SET version = 1").await;
+        let newer = Pipeline::home(&database, vec![table("t", true, columns())]).await;
+        assert_eq!(database.count("SELECT count(*) FROM wasmill_answers").await, 0);
+        assert_eq!(database.count("SELECT count(*) FROM wasmill_dead_letters").await, 1);
+        assert_eq!(newer.store.read(&partition(0)).await.unwrap(), Some(8));
+        let version = "SELECT version::bigint FROM wasmill_schema";
+        let newest = database.count(version).await;
+        Pipeline::home(&database, vec![table("t", true, columns())]).await;
+        assert_eq!((database.count(version).await, newest > 1), (newest, true));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn wrong_password_database_and_tls_are_set_up_errors_and_show_no_password() {
     let Some(server) = Server::start().await else { return };
