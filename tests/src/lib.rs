@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod chaos;
+pub mod dns;
 pub mod events;
 pub mod exposition;
 pub mod kafka;

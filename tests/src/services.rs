@@ -8,7 +8,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use xtask::services::{self, DATABASE_URL, KAFKA_BROKERS, Kafka, Timescale, TimescaleRecipe};
+use xtask::services::{self, DATABASE_URL, Dns, KAFKA_BROKERS, Kafka, Timescale, TimescaleRecipe};
 use xtask::skip::skip;
 
 /// The bootstrap servers of the shared Kafka, or `None` after a loud line.
@@ -41,6 +41,14 @@ pub fn own_kafka() -> Option<Kafka> {
 /// When it cannot be started and `CI=true`.
 pub fn own_timescale() -> Option<Timescale> {
     Timescale::start().inspect_err(|error| skip(&format!("TimescaleDB cannot be started: {error:#}"))).ok()
+}
+
+/// A DNS server with some names of the documentation ranges, or `None` after a loud line.
+///
+/// # Panics
+/// When it cannot be started and `CI=true`.
+pub fn own_dns() -> Option<Dns> {
+    Dns::start().inspect_err(|error| skip(&format!("a DNS server cannot be started: {error:#}"))).ok()
 }
 
 /// A name that no other test uses, for topics, groups and pipelines: `PREFIX-` and 16 hexadecimal digits.

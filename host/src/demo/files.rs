@@ -10,9 +10,10 @@ pub const TOPIC: &str = "raw-events";
 const PIPELINE: &str = include_str!("pipeline.yaml");
 
 /// File name, package, settings.
-const PLUGINS: [(&str, &str, &str); 3] = [
+const PLUGINS: [(&str, &str, &str); 4] = [
     ("10-validate-event", "validate-event", include_str!("10-validate-event.yaml")),
     ("20-enrich-env", "enrich-env", include_str!("20-enrich-env.yaml")),
+    ("25-enrich-rdns", "enrich-rdns", include_str!("25-enrich-rdns.yaml")),
     ("30-alert-rules", "alert-rules", include_str!("30-alert-rules.yaml")),
 ];
 

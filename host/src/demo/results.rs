@@ -8,7 +8,10 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 /// Title and query of each table shown.
 const TABLES: [(&str, &str); 3] = [
-    ("sample rows", "SELECT id, at, severity, service, env, team, message FROM events ORDER BY at DESC LIMIT 3"),
+    (
+        "sample rows",
+        "SELECT id, at, severity, service, source_ip, source_name, team, message FROM events ORDER BY at DESC LIMIT 3",
+    ),
     (
         "alerts",
         "SELECT rule, severity, count(*) AS alerts, max(summary) AS for_example FROM alerts GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 5",

@@ -105,10 +105,21 @@ pub(crate) fn consume(brokers: &str, topic: &str, events: u64) -> anyhow::Result
 
 /// A new topic with `events` benchmark events, lz4, spread over its partitions.
 pub(crate) fn filled_topic(brokers: &str, prefix: &str, events: u64, partitions: i32) -> anyhow::Result<String> {
+    filled_topic_of(brokers, prefix, events, partitions, bench_event)
+}
+
+/// The same with other events, by their numbers.
+pub(crate) fn filled_topic_of(
+    brokers: &str,
+    prefix: &str,
+    events: u64,
+    partitions: i32,
+    event: impl Fn(u64) -> String,
+) -> anyhow::Result<String> {
     let topic = new_topic(brokers, prefix, partitions)?;
     let producer = producer(brokers)?;
     for n in 0..events {
-        let payload = bench_event(n);
+        let payload = event(n);
         let record = || BaseRecord::<(), str>::to(&topic).payload(&payload).partition((n % partitions as u64) as i32);
         while producer.send(record()).is_err() {
             producer.poll(Duration::from_millis(10));

@@ -8,6 +8,7 @@ mod latency;
 mod load;
 mod measure;
 mod project;
+mod rdns;
 mod soak;
 mod timescale;
 
@@ -31,7 +32,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, kafka_kafka, timescale, latency, growth
+    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, kafka_kafka, timescale, latency, growth, rdns
     Bench {
         /// Write the measurements to this file as a JSON list
         #[arg(long, value_name = "FILE")]
@@ -51,7 +52,7 @@ enum Command {
 
 type Bench = fn() -> anyhow::Result<Vec<Measurement>>;
 
-const BENCHES: [(&str, Bench); 8] = [
+const BENCHES: [(&str, Bench); 9] = [
     ("project", project::run),
     ("boundary", boundary::run),
     ("load", load::run),
@@ -60,6 +61,7 @@ const BENCHES: [(&str, Bench); 8] = [
     ("timescale", timescale::run),
     ("latency", latency::run),
     ("growth", growth::run),
+    ("rdns", rdns::run),
 ];
 
 fn main() -> anyhow::Result<()> {
