@@ -144,7 +144,9 @@ mod tests {
         let records =
             [pointer(ASKED, "b.example.", 60), pointer(ASKED, "A.example.", 300), pointer(ASKED, "c.example.", 30)];
         assert_eq!(read(&name(ASKED), &records), found("a.example", 30));
-        let records = [pointer(ASKED, "a\\032b.example.", 60), pointer(ASKED, "b.example.", 60)];
+        let blank = Name::from_labels([b"a b".as_slice(), b"example"]).unwrap();
+        let blank = Record::from_rdata(name(ASKED), 60, RData::PTR(PTR(blank)));
+        let records = [blank, pointer(ASKED, "b.example.", 60)];
         assert_eq!(read(&name(ASKED), &records), found("b.example", 60));
         assert_eq!(read(&name(ASKED), &records[..1]), Found::Unfit);
     }
