@@ -141,7 +141,7 @@ pub enum Start {
     Timestamp(i64),
 }
 
-/// How batches are cut: at whichever limit is reached first. A batch is never held back to be filled.
+/// How batches are cut: at whichever limit is reached first. A batch is held back to be filled only for `linger`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchConfig {
     /// Most events of a batch.
@@ -150,6 +150,8 @@ pub struct BatchConfig {
     pub bytes_max: usize,
     /// Most bytes of an event's payload; a larger one is rejected (`too_large`).
     pub event_bytes_max: usize,
+    /// How long a Kafka partition's events wait for more.
+    pub linger: Duration,
 }
 
 /// What a sink gets.

@@ -132,7 +132,12 @@ async fn read(brokers: &str, topic: &str, events: u64) -> Result<u64> {
         .into_iter()
         .map(|mut reader| {
             tokio::spawn(async move {
-                let limits = BatchConfig { events_max: 2_000, bytes_max: 4 << 20, event_bytes_max: 1 << 20 };
+                let limits = BatchConfig {
+                    events_max: 2_000,
+                    bytes_max: 4 << 20,
+                    event_bytes_max: 1 << 20,
+                    linger: Duration::ZERO,
+                };
                 let (mut seen, mut bytes) = (0, 0);
                 while let Read::Batch(batch) = reader.next(&limits).await? {
                     seen += batch.len() as u64;

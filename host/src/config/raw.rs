@@ -88,11 +88,20 @@ pub(super) struct RawBatch {
     #[serde(deserialize_with = "scalar_text")]
     #[schemars(schema_with = "size_schema")]
     pub(super) event_bytes_max: String,
+    /// How long events of a Kafka partition wait until `events_max` of them are there, at most 1m. By default a batch takes what is
+    /// there: a quiet stream is stored at once, and a busy one fills its batches anyway.
+    #[schemars(schema_with = "duration_schema")]
+    pub(super) linger: String,
 }
 
 impl Default for RawBatch {
     fn default() -> Self {
-        Self { events_max: 2_000, bytes_max: "4MiB".to_owned(), event_bytes_max: "1MiB".to_owned() }
+        Self {
+            events_max: 2_000,
+            bytes_max: "4MiB".to_owned(),
+            event_bytes_max: "1MiB".to_owned(),
+            linger: "0ms".to_owned(),
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub fn redacted(config: &Config) -> Json {
             "events_max": config.batch.events_max,
             "bytes_max": size_text(config.batch.bytes_max as u64),
             "event_bytes_max": size_text(config.batch.event_bytes_max as u64),
+            "linger": duration_text(config.batch.linger),
         },
         "sinks": sinks,
         "home": shown_home(config),

@@ -171,11 +171,13 @@ impl Resolver<'_> {
 
     fn batch(&mut self, raw: &RawBatch, place: Place<'_>) -> Option<BatchConfig> {
         let bytes_max = self.size(&raw.bytes_max, place.child("bytes_max"), KIB, 64 * MIB);
+        let linger = self.duration(&raw.linger, place.child("linger"), Duration::ZERO, Duration::from_secs(60));
         let event_bytes_max = self.size(&raw.event_bytes_max, place.child("event_bytes_max"), KIB, 16 * MIB);
         Some(BatchConfig {
             events_max: count(raw.events_max),
             bytes_max: bytes_max?,
             event_bytes_max: event_bytes_max?,
+            linger: linger?,
         })
     }
 }

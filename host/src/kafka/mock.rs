@@ -185,7 +185,12 @@ mod tests {
         for mut reader in source.begin(starts).await.expect("they begin") {
             let (sender, read) = (sender.clone(), Arc::clone(&read));
             tokio::spawn(async move {
-                let limits = BatchConfig { events_max: 2_000, bytes_max: 1 << 20, event_bytes_max: 1 << 20 };
+                let limits = BatchConfig {
+                    events_max: 2_000,
+                    bytes_max: 1 << 20,
+                    event_bytes_max: 1 << 20,
+                    linger: Duration::ZERO,
+                };
                 while let Ok(Read::Batch(batch)) = reader.next(&limits).await {
                     read.fetch_add(batch.len() as u64, Ordering::Release);
                     if sender.send(batch).await.is_err() {

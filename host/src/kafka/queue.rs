@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rdkafka::bindings::{
     rd_kafka_consume_batch_queue, rd_kafka_message_t, rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy,
-    rd_kafka_queue_forward, rd_kafka_queue_get_partition, rd_kafka_queue_t, rd_kafka_t,
+    rd_kafka_queue_forward, rd_kafka_queue_get_partition, rd_kafka_queue_length, rd_kafka_queue_t, rd_kafka_t,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::sync::Notify;
@@ -100,6 +100,12 @@ impl PartitionQueue {
         // SAFETY: the first `count` pointers are messages that now belong to us, each of them once.
         let messages = messages[..count].iter().filter_map(|message| unsafe { Message::own(*message) });
         self.taken.extend(messages);
+    }
+
+    /// How many messages there are, and how many of other kinds of entries.
+    pub(super) fn len(&self) -> usize {
+        // SAFETY: the queue is valid.
+        self.taken.len() + unsafe { rd_kafka_queue_length(self.queue.as_ptr()) }
     }
 
     /// The client that the messages are of.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaRespErr as Code;
+use tokio::time::Instant;
 use wasmill_core::{PartitionId, RawBatch, Record};
 
 use super::context::Context;
@@ -20,6 +21,9 @@ use crate::config::BatchConfig;
 /// How long the end of a partition must be quiet before offsets that hold no event (markers of transactions) are passed
 /// by a batch of their own. Busy partitions pass them with their next events.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// Between two looks at a queue that fills.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 const OUT_OF_RANGE: i32 = Code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET as i32;
 const BAD_MESSAGE: i32 = Code::RD_KAFKA_RESP_ERR__BAD_MSG as i32;
@@ -47,6 +51,8 @@ pub struct PartitionReader {
     until: Option<i64>,
     failed: Option<ReadError>,
     leader_epoch: i32,
+    /// Until when the events that are there wait for more.
+    lingers_until: Option<Instant>,
 }
 
 /// An error that was taken from the queue, before the broker was asked about it.
@@ -64,7 +70,17 @@ impl PartitionReader {
         until: Option<i64>,
     ) -> Self {
         let next_offset = link.next_offset();
-        Self { queue, consumer, link, next_offset, quiet_until: next_offset, until, failed: None, leader_epoch: -1 }
+        Self {
+            queue,
+            consumer,
+            link,
+            next_offset,
+            quiet_until: next_offset,
+            until,
+            failed: None,
+            leader_epoch: -1,
+            lingers_until: None,
+        }
     }
 
     /// The partition.
@@ -82,8 +98,8 @@ impl PartitionReader {
         super::lag(&self.consumer, &self.link)
     }
 
-    /// Waits until there is something, and hands out what is there, up to the batch's limits; never waits to fill a
-    /// batch. May be dropped at any time without losing an event.
+    /// Waits until there is something, and hands out what is there, up to the batch's limits; waits to fill a
+    /// batch only for its `linger`. May be dropped at any time without losing an event.
     ///
     /// # Errors
     /// Why there is nothing more. Every further call says the same: release the partition and begin it anew.
@@ -96,8 +112,10 @@ impl PartitionReader {
             if self.until.is_some_and(|until| self.next_offset >= until) {
                 return Ok(Read::End);
             }
+            self.linger(limits).await;
             let batch = self.collect(limits);
             if !batch.is_empty() {
+                self.lingers_until = None;
                 return Ok(Read::Batch(batch));
             }
             if let Some(failure) = self.failure() {
@@ -115,6 +133,21 @@ impl PartitionReader {
             } else if tokio::time::timeout(QUIET, self.queue.wake().notified()).await.is_err() {
                 return Ok(Read::Batch(self.pass()));
             }
+        }
+    }
+
+    /// Waits until a batch would be full, or the events that are there have waited for long enough.
+    async fn linger(&mut self, limits: &BatchConfig) {
+        if limits.linger.is_zero() {
+            return;
+        }
+        while (1..limits.events_max).contains(&self.queue.len()) {
+            let until = *self.lingers_until.get_or_insert_with(|| Instant::now() + limits.linger);
+            if Instant::now() >= until {
+                return;
+            }
+            // The queue wakes its reader only when it was empty before.
+            tokio::time::sleep_until(until.min(Instant::now() + LOOK_EVERY)).await;
         }
     }
 

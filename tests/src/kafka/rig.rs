@@ -22,7 +22,8 @@ use crate::services::unique;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The limits that the readers of tests are given.
-pub const BATCH: BatchConfig = BatchConfig { events_max: 500, bytes_max: 1 << 20, event_bytes_max: 1 << 20 };
+pub const BATCH: BatchConfig =
+    BatchConfig { events_max: 500, bytes_max: 1 << 20, event_bytes_max: 1 << 20, linger: Duration::ZERO };
 
 /// A source of one topic, in a group of its own, that sees new topics quickly.
 pub fn config(brokers: &str, topic: &str, from: Start) -> KafkaConfig {

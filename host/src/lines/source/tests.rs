@@ -4,7 +4,8 @@ use std::io::Write;
 
 use super::*;
 
-const LIMITS: BatchConfig = BatchConfig { events_max: 3, bytes_max: 1 << 20, event_bytes_max: 8 };
+const LIMITS: BatchConfig =
+    BatchConfig { events_max: 3, bytes_max: 1 << 20, event_bytes_max: 8, linger: Duration::ZERO };
 
 fn read(content: &[u8], offset: i64) -> Vec<RawBatch> {
     let dir = tempfile::tempdir().unwrap();
