@@ -61,6 +61,7 @@ async fn stats(State(status): State<Arc<Status>>) -> Json<Value> {
         "lag": status.lag(),
         "lanes": status.lanes(),
         "lookups": { "reverse_dns": status.reverse_dns.as_ref().map(|dns| dns.report()) },
+        "alerts": status.open_alerts(),
         "health": status.health.parts(),
     }))
 }

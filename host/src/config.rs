@@ -176,8 +176,21 @@ pub struct SinkConfig {
     pub from: From,
     /// Only what this expression is true for.
     pub when: Option<String>,
+    /// How its alerts live; `None`: each is sent.
+    pub life: Option<LifeConfig>,
     /// What it is.
     pub kind: SinkKind,
+}
+
+/// How alerts live at a sink, by processing time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LifeConfig {
+    /// Silence after which an alert is resolved.
+    pub resolved_after: Duration,
+    /// How often one that goes on is told again.
+    pub repeat_every: Option<Duration>,
+    /// Most that are open.
+    pub open_max: usize,
 }
 
 /// What a sink is.
@@ -210,8 +223,11 @@ pub enum SinkKind {
         /// Its path.
         path: PathBuf,
     },
-    /// JSON lines on standard output.
-    Stdout,
+    /// Lines on standard output.
+    Stdout {
+        /// How they are written.
+        format: StdoutFormat,
+    },
     /// Nowhere: for measurements.
     Discard,
 }
@@ -301,6 +317,17 @@ pub struct HttpConfig {
     pub events_max: usize,
     /// Most bytes of a body, and of an event.
     pub bytes_max: usize,
+}
+
+/// How lines are written on standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StdoutFormat {
+    /// As JSON, for programs.
+    #[default]
+    Json,
+    /// For people: alerts and dead letters, in colour on a terminal unless `NO_COLOR` is set.
+    Text,
 }
 
 /// How events become the bodies of requests.

@@ -12,6 +12,7 @@ use crate::kafka::sink::MessageEncoder;
 use crate::lines::encode_lines;
 use crate::postgres::CopyEncoder;
 use crate::sqlite::CellEncoder;
+use crate::terminal::TextLines;
 
 /// One sink's encoder with its condition.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub enum Format {
     Documents(DocumentEncoder),
     /// JSON lines.
     Lines,
+    /// Lines for people.
+    Text(TextLines),
     /// Rows without content: counted, not kept.
     Nothing,
 }
@@ -47,6 +50,11 @@ impl SinkEncoder {
     /// Of a sink of dead letters, which are no part of a batch: encodes nothing.
     pub fn of_letters(name: &str) -> Self {
         Self { name: name.into(), from: From::DeadLetters, when: None, format: Format::Nothing }
+    }
+
+    /// Of alerts that live: which of them are wanted is found out with the batch, and what is sent of them later.
+    pub fn of_lives(name: &str, when: Option<Condition>) -> Self {
+        Self { name: name.into(), from: From::Alerts, when, format: Format::Nothing }
     }
 
     /// Whether it takes alerts and no events.
@@ -70,6 +78,7 @@ impl SinkEncoder {
             Format::Messages(encoder) => encoder.encode(batch, events, &self.name),
             Format::Documents(encoder) => encoder.encode(batch, events, &self.name),
             Format::Lines => (encode_lines(batch, events), Vec::new()),
+            Format::Text(lines) => (lines.encode(batch, events), Vec::new()),
             Format::Nothing => (count_only(events), Vec::new()),
         };
         rows.of_alerts = self.takes_alerts();

@@ -82,7 +82,7 @@ fn of_sink(config: &Config, sink: &SinkConfig) -> (Guarantee, &'static str) {
             Guarantee::AtLeastOnce,
             "a file has no transactions: lines after the last commit are written again after a crash",
         ),
-        (_, SinkKind::Stdout) => (
+        (_, SinkKind::Stdout { .. }) => (
             Guarantee::AtLeastOnce,
             "standard output has no transactions: lines after the last commit are written again after a crash",
         ),
@@ -107,7 +107,11 @@ fn database(sink: &SinkConfig) -> Option<Database<'_>> {
     match &sink.kind {
         SinkKind::Postgres { url, .. } => Some(Database::Postgres(url)),
         SinkKind::Sqlite { path, .. } => Some(Database::Sqlite(path)),
-        SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => None,
+        SinkKind::Kafka(_)
+        | SinkKind::Http(_)
+        | SinkKind::File { .. }
+        | SinkKind::Stdout { .. }
+        | SinkKind::Discard => None,
     }
 }
 
@@ -133,6 +137,11 @@ pub fn notes(config: &Config) -> Vec<String> {
     if config.home == HomeConfig::None {
         notes.push(without_home(config));
     }
+    if config.home == HomeConfig::None && config.sinks.iter().any(|sink| sink.life.is_some()) {
+        let note = "without a home the alerts that are open are forgotten at a stop: they fire again, and none of them is resolved";
+        notes.push(note.to_owned());
+    }
+    notes.extend(config.sinks.iter().filter_map(without_tls));
     if config.plugins.is_none() {
         notes.push("no plugin directory is given: events pass through unchanged".to_owned());
     }
@@ -153,6 +162,14 @@ fn without_home(config: &Config) -> String {
         SourceConfig::Stdin => "no position is kept",
     };
     format!("there is no home (no SQL sink): {position}, and what was stored cannot be proved{letters}")
+}
+
+/// A webhook on another machine that anybody on the way can read.
+fn without_tls(sink: &SinkConfig) -> Option<String> {
+    let SinkKind::Http(http) = &sink.kind else { return None };
+    let rest = http.url.reveal().strip_prefix("http://")?;
+    let is_local = ["localhost", "127.", "[::1]"].iter().any(|local| rest.starts_with(local));
+    (!is_local).then(|| format!("what \"{}\" sends can be read on its way: give its url as https", sink.name))
 }
 
 fn not_provable(sink: &SinkConfig) -> Option<String> {

@@ -29,6 +29,8 @@ pub enum Metric {
     DeadLetters,
     /// Alerts raised.
     Alerts,
+    /// Alerts that are open, by sink.
+    OpenAlerts,
     /// By sink.
     Retries,
     /// Fuel by plugin.
@@ -55,7 +57,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of the page.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Received,
         Self::Delivered,
         Self::Filtered,
@@ -64,6 +66,7 @@ impl Metric {
         Self::Rejected,
         Self::DeadLetters,
         Self::Alerts,
+        Self::OpenAlerts,
         Self::Retries,
         Self::PluginFuel,
         Self::PluginSeconds,
@@ -88,6 +91,7 @@ impl Metric {
             Self::Rejected => "wasmill_rejected_events_total",
             Self::DeadLetters => "wasmill_dead_letters_total",
             Self::Alerts => "wasmill_alerts_total",
+            Self::OpenAlerts => "wasmill_open_alerts",
             Self::Retries => "wasmill_sink_retries_total",
             Self::PluginFuel => "wasmill_plugin_fuel_total",
             Self::PluginSeconds => "wasmill_plugin_seconds_total",
@@ -113,6 +117,7 @@ impl Metric {
             Self::Rejected => "Events rejected before the sinks; dead letters.",
             Self::DeadLetters => "Dead letters by code.",
             Self::Alerts => "Alerts raised.",
+            Self::OpenAlerts => "Alerts that are open at a sink where they have a life.",
             Self::Retries => "Attempts of a sink that failed and were repeated.",
             Self::PluginFuel => "Fuel that a plugin used, about one per WebAssembly instruction.",
             Self::PluginSeconds => "Time spent in a plugin.",
@@ -129,7 +134,7 @@ impl Metric {
 
     const fn kind(self) -> &'static str {
         match self {
-            Self::Lag | Self::Healthy | Self::LookupWaits => "gauge",
+            Self::OpenAlerts | Self::Lag | Self::Healthy | Self::LookupWaits => "gauge",
             _ => "counter",
         }
     }
@@ -160,6 +165,9 @@ impl Page {
             Metric::Delivered => self.by(name, "sink", report.delivered.iter().map(|(k, v)| (k.as_str(), *v as f64))),
             Metric::Filtered => self.by(name, "sink", report.filtered.iter().map(|(k, v)| (k.as_str(), *v as f64))),
             Metric::Refused => self.by(name, "sink", report.refused.iter().map(|(k, v)| (k.as_str(), *v as f64))),
+            Metric::OpenAlerts => {
+                self.by(name, "sink", status.lives.iter().map(|life| (life.sink(), life.open() as f64)))
+            }
             Metric::Retries => self.by(name, "sink", report.sinks.iter().map(|s| (s.name.as_str(), s.retries as f64))),
             Metric::DeadLetters => {
                 let mut shown = BTreeMap::new();

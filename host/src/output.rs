@@ -5,11 +5,13 @@ use tokio::sync::Mutex;
 use wasmill_core::PartitionId;
 
 use crate::config::RetryConfig;
+use crate::dead_letters;
 use crate::delivery::DeadLetter;
 use crate::http::HttpSink;
 use crate::kafka::sink::KafkaSink;
 use crate::lines::LineSink;
 use crate::retry::Backoff;
+use crate::terminal::TextLines;
 
 /// One destination, connected.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub enum Output {
     /// Topics of a Kafka cluster.
     Kafka(KafkaSink),
     /// A webhook.
-    Http(HttpSink),
+    Http(Box<HttpSink>),
     /// A file or standard output.
     Lines(Lines),
 }
@@ -28,6 +30,8 @@ pub struct Lines {
     /// The lock keeps the lines of a group together.
     to: Mutex<LineSink>,
     retry: RetryConfig,
+    /// Where they are for people.
+    text: Option<TextLines>,
 }
 
 /// What the owner of a destination is told while rows wait.
@@ -55,7 +59,12 @@ pub struct Refused {
 impl Output {
     /// Lines to a file or standard output.
     pub fn lines(to: LineSink, retry: RetryConfig) -> Self {
-        Self::Lines(Lines { to: Mutex::new(to), retry })
+        Self::Lines(Lines { to: Mutex::new(to), retry, text: None })
+    }
+
+    /// Lines for people on standard output.
+    pub fn text(lines: TextLines, retry: RetryConfig) -> Self {
+        Self::Lines(Lines { to: Mutex::new(LineSink::stdout()), retry, text: Some(lines) })
     }
 
     /// Writes rows of one partition as the destination's encoder made them, in order, and answers when every one is there or refused.
@@ -81,7 +90,8 @@ impl Output {
         match self {
             Self::Kafka(kafka) => kafka.letter(partition, letter, time_us),
             Self::Http(http) => http.letter(partition, letter, time_us),
-            Self::Lines(_) => crate::dead_letters::line(partition, letter, time_us),
+            Self::Lines(Lines { text: Some(lines), .. }) => lines.letter(partition, letter, time_us).into_bytes(),
+            Self::Lines(_) => dead_letters::line(partition, letter, time_us),
         }
     }
 }

@@ -66,6 +66,7 @@ pub async fn run(
     started(Arc::clone(&built.status));
     let sinks = Arc::clone(&built.sinks);
     let relays = start_relays(&sinks);
+    let resolving = start_resolving(&sinks);
     let forgetting = tokio::spawn(retention::keep(Arc::clone(&sinks), config.retention));
     let watching = tokio::spawn(thresholds::keep(Arc::clone(&built.status), config.health));
     let tally = Arc::clone(&built.status.tally);
@@ -75,10 +76,21 @@ pub async fn run(
     };
     forgetting.abort();
     watching.abort();
+    drop(resolving);
     // A round that is under way ends first, so that nothing of it comes twice.
     relay_the_rest(&sinks, config.shutdown_timeout).await;
     drop(relays);
     Ok((end, tally.report()))
+}
+
+/// Resolves alerts, until the answer is dropped.
+fn start_resolving(sinks: &Arc<Sinks>) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    for index in 0..sinks.outputs.len() {
+        let sinks = Arc::clone(sinks);
+        running.spawn(async move { sinks.resolve(&sinks.outputs[index]).await });
+    }
+    running
 }
 
 /// Relays new dead letters to each destination, until the answer is dropped. One that is away holds up no other.

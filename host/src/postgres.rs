@@ -17,6 +17,7 @@ mod grants;
 mod key;
 mod ledger;
 mod load;
+mod open_alerts;
 mod provenance;
 mod retention;
 mod rows;

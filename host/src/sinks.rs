@@ -1,6 +1,7 @@
 //! The sinks of a running pipeline, and the writing of a group of deliveries to all of them: the others first, home last.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Semaphore;
@@ -10,10 +11,14 @@ use wasmill_core::PartitionId;
 use crate::breaker::Breaker;
 use crate::delivery::Delivery;
 use crate::health::Health;
+use crate::life::{Life, RaisedAlert};
 use crate::output::{Output, Refused, Trouble};
 use crate::relay::Relay;
 use crate::report::{GroupResult, Tally};
 use crate::store::{Committed, Lease, Store, StoreError};
+
+/// How often alerts are looked for of which nothing is heard.
+const LOOK_FOR_SILENCE: Duration = Duration::from_millis(500);
 
 /// All sinks, connected.
 #[derive(Debug)]
@@ -25,7 +30,7 @@ pub struct Sinks {
     /// Which of `stores` is home, if any.
     pub home: Option<usize>,
     /// What is no database, by sink index.
-    pub outputs: Vec<(usize, Output)>,
+    pub outputs: Vec<SinkOutput>,
     /// Where dead letters go besides home.
     pub relays: Vec<Arc<Relay>>,
     /// How many groups are written at the same time.
@@ -34,6 +39,17 @@ pub struct Sinks {
     pub health: Arc<Health>,
     /// Where work is counted.
     pub tally: Arc<Tally>,
+}
+
+/// A destination that is no database.
+#[derive(Debug)]
+pub struct SinkOutput {
+    /// The sink's index.
+    pub sink: usize,
+    /// Where its rows go.
+    pub to: Output,
+    /// How its alerts live, where they do.
+    pub life: Option<Arc<Life>>,
 }
 
 /// A database with its sinks. They share its transaction, so they share its breaker.
@@ -87,8 +103,8 @@ impl Sinks {
     /// When another process owns the partition now.
     pub async fn write(&self, leases: &mut Leases, group: &mut [Delivery]) -> Result<(), Fenced> {
         let mut result = GroupResult { refused_late: vec![0; self.names.len()], took: vec![None; self.names.len()] };
-        for (sink, output) in &self.outputs {
-            result.took[*sink] = self.write_rows(*sink, output, group).await;
+        for output in &self.outputs {
+            result.took[output.sink] = self.write_rows(output, group).await;
         }
         for relay in self.relays.iter().filter(|_| self.home.is_none()) {
             relay.write_directly(group, now_us(), &self.health).await;
@@ -105,14 +121,13 @@ impl Sinks {
         Ok(())
     }
 
-    async fn write_rows(&self, sink: usize, output: &Output, group: &mut [Delivery]) -> Option<Duration> {
-        let rows: Vec<&[u8]> = group.iter().flat_map(|delivery| delivery.encoded[sink].iter()).collect();
-        if rows.is_empty() {
+    async fn write_rows(&self, output: &SinkOutput, group: &mut [Delivery]) -> Option<Duration> {
+        let sink = output.sink;
+        if group.iter().all(|delivery| delivery.encoded[sink].is_empty()) {
             return None;
         }
         let started = Instant::now();
-        let partition = Arc::clone(group.first()?.events.raw.partition());
-        let refused = output.write(&partition, &rows, &|trouble| self.told(sink, trouble)).await;
+        let refused = self.refused_by(output, group).await;
         let mut refused = refused.into_iter().peekable();
         let mut first = 0;
         for delivery in group {
@@ -128,6 +143,41 @@ impl Sinks {
         }
         self.health.green(&self.part(sink));
         Some(started.elapsed())
+    }
+
+    /// Writes what a group has for a destination; which of its rows are refused.
+    async fn refused_by(&self, SinkOutput { sink, to, life }: &SinkOutput, group: &[Delivery]) -> Vec<Refused> {
+        let told = |trouble: Trouble<'_>| self.told(*sink, trouble);
+        let Some(first) = group.first() else { return Vec::new() };
+        let partition = first.events.raw.partition();
+        match life {
+            None => {
+                let rows: Vec<&[u8]> = group.iter().flat_map(|delivery| delivery.encoded[*sink].iter()).collect();
+                to.write(partition, &rows, &told).await
+            }
+            Some(life) => {
+                let alerts: Vec<RaisedAlert<'_>> =
+                    group.iter().flat_map(|delivery| raised(delivery, *sink, partition)).collect();
+                life.write(to, self.home(), &alerts, &told).await
+            }
+        }
+    }
+
+    /// Resolves the alerts of which nothing is heard at a destination, for as long as it is polled.
+    pub async fn resolve(&self, SinkOutput { sink, to, life }: &SinkOutput) {
+        let Some(life) = life else { return };
+        let is_in_trouble = AtomicBool::new(false);
+        let told = |trouble: Trouble<'_>| {
+            is_in_trouble.store(true, Ordering::Relaxed);
+            self.told(*sink, trouble);
+        };
+        loop {
+            let is_done = life.look_for_silence(to, self.home(), &told).await;
+            if is_done && is_in_trouble.swap(false, Ordering::Relaxed) {
+                self.health.green(&self.part(*sink));
+            }
+            tokio::time::sleep(LOOK_FOR_SILENCE).await;
+        }
     }
 
     fn told(&self, sink: usize, trouble: Trouble<'_>) {
@@ -194,6 +244,20 @@ impl Sinks {
     fn part(&self, sink: usize) -> String {
         format!("sink {}", self.names[sink])
     }
+}
+
+/// The alerts of a delivery that a sink wants.
+fn raised<'d>(
+    delivery: &'d Delivery,
+    sink: usize,
+    partition: &'d Arc<PartitionId>,
+) -> impl Iterator<Item = RaisedAlert<'d>> {
+    let alerts = &delivery.batch_of(sink).raw;
+    delivery.encoded[sink].events.iter().map(move |event| {
+        let record = &alerts.records()[*event as usize];
+        let json = alerts.payload(*event as usize).unwrap_or_default();
+        RaisedAlert { partition, offset: record.offset, time_ns: record.timestamp_ns, json }
+    })
 }
 
 fn now_us() -> i64 {

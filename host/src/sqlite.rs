@@ -10,6 +10,7 @@ mod dead_letters;
 mod error;
 mod examine;
 mod ledger;
+mod open_alerts;
 mod retention;
 mod schema;
 

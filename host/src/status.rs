@@ -8,6 +8,7 @@ use serde_json::Value;
 use wasmill_core::PartitionId;
 
 use crate::health::Health;
+use crate::life::Life;
 use crate::lines::Progress;
 use crate::lookups::ReverseDns;
 use crate::report::Tally;
@@ -23,6 +24,8 @@ pub struct Status {
     pub health: Arc<Health>,
     /// Reverse DNS, where a plugin asks for it.
     pub reverse_dns: Option<Arc<ReverseDns>>,
+    /// The lives of alerts, by sink.
+    pub lives: Vec<Arc<Life>>,
     // Guards the map for the length of an update.
     lanes: Mutex<BTreeMap<String, LaneStatus>>,
     progress: OnceLock<Arc<Progress>>,
@@ -43,8 +46,14 @@ pub struct LaneStatus {
 
 impl Status {
     /// No lane yet.
-    pub fn new(config: Value, tally: Arc<Tally>, health: Arc<Health>, reverse_dns: Option<Arc<ReverseDns>>) -> Self {
-        Self { config, tally, health, reverse_dns, lanes: Mutex::default(), progress: OnceLock::new() }
+    pub fn new(
+        config: Value,
+        tally: Arc<Tally>,
+        health: Arc<Health>,
+        reverse_dns: Option<Arc<ReverseDns>>,
+        lives: Vec<Arc<Life>>,
+    ) -> Self {
+        Self { config, tally, health, reverse_dns, lives, lanes: Mutex::default(), progress: OnceLock::new() }
     }
 
     /// Sets what is committed of a lane; makes it known.
@@ -85,6 +94,11 @@ impl Status {
     /// Bytes read and bytes in all, of a source whose end is known.
     pub fn progress(&self) -> Option<(u64, u64)> {
         self.progress.get().and_then(|progress| progress.bytes())
+    }
+
+    /// What is open, by sink.
+    pub fn open_alerts(&self) -> BTreeMap<&str, Value> {
+        self.lives.iter().map(|life| (life.sink(), life.shown())).collect()
     }
 
     /// All lanes.

@@ -147,6 +147,28 @@ impl Store {
         }
     }
 
+    /// What is open at a sink, by any process of the pipeline.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn open_alerts(&self, sink: &str) -> Result<Vec<OpenAlert>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.open_alerts(sink).await,
+            Self::Sqlite(store) => store.open_alerts(sink).await,
+        }
+    }
+
+    /// Notes what was opened, counted (`count` is what is added) or ended at a sink, in one transaction.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn note_open_alerts(&self, sink: &str, changes: &[OpenAlert]) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.note_open_alerts(sink, changes).await,
+            Self::Sqlite(store) => store.note_open_alerts(sink, changes).await,
+        }
+    }
+
     /// Keeps a plugin's file by its digest, once.
     ///
     /// # Errors
@@ -211,6 +233,27 @@ pub struct Facts {
     pub config: Digest,
     /// This program's version.
     pub engine: String,
+}
+
+/// An alert that is open at a sink, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAlert {
+    /// Made of its rule and key.
+    pub id: String,
+    /// The partition of the first alert.
+    pub partition: PartitionId,
+    /// The offset of the first alert's event.
+    pub offset: i64,
+    /// The time of the first alert's event, nanoseconds since 1970.
+    pub time_ns: i64,
+    /// The first alert.
+    pub json: Vec<u8>,
+    /// How many there were.
+    pub count: u64,
+    /// The time of the last one, as it says it.
+    pub last_at: String,
+    /// It is over.
+    pub is_over: bool,
 }
 
 /// A dead letter as it is stored.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::cli::{DemoArgs, Output};
 use crate::commands::run::{Until, publish, run_config};
 use crate::commands::{Exit, say};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, SinkKind};
 use crate::demo::events::Events;
 use crate::demo::{DemoFiles, TOPIC, results};
 use crate::kafka::mock::MockBroker;
@@ -37,10 +37,14 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         "wasmill demo: a mock Kafka broker inside this process, reached through the real client; everything else is as in production\n",
     );
     let variables = [("KAFKA_BROKERS", broker.brokers())];
-    let config = match Config::load_with(&files.pipeline(), &variables.into_iter().collect::<Environment>()) {
+    let mut config = match Config::load_with(&files.pipeline(), &variables.into_iter().collect::<Environment>()) {
         Ok(config) => config,
         Err(mistakes) => return Ok(Exit::bad_setup(mistakes.to_string())),
     };
+    if args.format == Output::Json {
+        // Standard output is the report's alone.
+        config.sinks.retain(|sink| !matches!(sink.kind, SinkKind::Stdout { .. }));
+    }
     let (events, seed) = (args.events, args.seed);
     // The run's own handle on the broker: it ends only after the consumer has left its group.
     let fed = Arc::clone(&broker);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::cli::{Output, RunArgs};
 use crate::commands::Exit;
-use crate::config::Config;
+use crate::config::{Config, SinkConfig, SinkKind};
 use crate::pipeline::{self, RunEnd, RunOptions, SetupError};
 use crate::progress::Progress;
 use crate::report::Report;
@@ -68,7 +68,7 @@ pub async fn run_config(
     stop_on_signals(Arc::clone(&stop))?;
     let options = RunOptions { until_end: until == Until::End };
     let (shown, mut status) = watch::channel(None);
-    let live = format == Output::Text && std::io::stderr().is_terminal();
+    let live = format == Output::Text && std::io::stderr().is_terminal() && !prints_on_terminal(&config);
     let display = tokio::spawn(async move {
         if let Ok(status) = status.wait_for(Option::is_some).await.map(|status| status.clone())
             && let Some(status) = status
@@ -98,6 +98,12 @@ pub async fn run_config(
         Err(SetupError::Interrupted) => (Exit::success(), None),
         Err(SetupError::Wrong(reason)) => (Exit::bad_setup(reason), None),
     })
+}
+
+/// Whether lines of a sink would be written over the live line.
+fn prints_on_terminal(config: &Config) -> bool {
+    let is_stdout = |sink: &SinkConfig| matches!(sink.kind, SinkKind::Stdout { .. });
+    std::io::stdout().is_terminal() && config.sinks.iter().any(is_stdout)
 }
 
 async fn stop_when_received(status: Arc<Status>, events: u64, stop: Arc<watch::Sender<bool>>) {

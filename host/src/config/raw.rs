@@ -14,7 +14,7 @@ use super::read::Ordered;
 
 pub(super) use http::RawHttp;
 pub(super) use lookups::{RawLookups, RawReverseDns};
-pub(super) use sinks::{RawKafkaLetters, RawKafkaSink, RawSink, RawTable};
+pub(super) use sinks::{RawKafkaLetters, RawKafkaSink, RawLife, RawSink, RawTable};
 pub(super) use source::{RawKafka, RawSource};
 
 /// A wasmill pipeline: where events come from, which plugins they pass, where they go. Inside values `${NAME}` and

@@ -152,10 +152,18 @@ fn shown_sink(sink: &SinkConfig) -> Json {
         SinkKind::Kafka(kafka) => ("kafka", shown_kafka_sink(kafka)),
         SinkKind::Http(http) => ("http", shown_http(http)),
         SinkKind::File { path } => ("file", Map::from_iter([("path".to_owned(), json!(path))])),
-        SinkKind::Stdout => ("stdout", Map::new()),
+        SinkKind::Stdout { format } => ("stdout", Map::from_iter([("format".to_owned(), json!(format))])),
         SinkKind::Discard => ("discard", Map::new()),
     };
-    json!({ kind: settings, "from": sink.from, "when": sink.when })
+    let mut shown = json!({ kind: settings, "from": sink.from, "when": sink.when });
+    if let Some(life) = &sink.life {
+        shown["life"] = json!({
+            "resolved_after": duration_text(life.resolved_after),
+            "repeat_every": life.repeat_every.map(duration_text),
+            "open_max": life.open_max,
+        });
+    }
+    shown
 }
 
 fn shown_http(http: &HttpConfig) -> Map<String, Json> {

@@ -161,7 +161,7 @@ impl Client {
         let is_https = self.uri.scheme() == Some(&Scheme::HTTPS);
         let closed =
             || causes().find(|cause| is_https && error.is_connect() && has_kind(*cause, io::ErrorKind::UnexpectedEof));
-        let tls = causes().find_map(tls_error).map(ToString::to_string);
+        let tls = causes().find_map(|cause| cause.downcast_ref::<rustls::Error>()).map(ToString::to_string);
         if let Some(tls) = tls.or_else(|| closed().map(ToString::to_string)) {
             return format!(
                 "the TLS connection to {receiver} fails ({tls}): see that `url` names its TLS port, and that its certificate is \
@@ -211,15 +211,14 @@ fn has_kind(cause: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {
     cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind)
 }
 
-/// What an error came from, and what that came from.
+/// What an error came from, and what that came from; errors of I/O hide theirs.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| (*cause).source())
-}
-
-/// The error of TLS in a cause: I/O errors hide it.
-fn tls_error<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    let hidden = || cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref)?.downcast_ref::<rustls::Error>();
-    cause.downcast_ref().or_else(hidden)
+    std::iter::successors(error.source(), |cause| {
+        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(hidden) => Some(hidden),
+            None => (*cause).source(),
+        }
+    })
 }
 
 fn headers(given: &[(String, Secret)]) -> HeaderMap {

@@ -11,21 +11,25 @@ use super::plugins::{LoadedFile, load_plugins};
 use super::stores::{self, OpenStore};
 use crate::breaker::Breaker;
 use crate::condition::Condition;
-use crate::config::{Config, From, KafkaOutput, Provenance, RetryConfig, SinkConfig, SinkKind};
+use crate::config::{
+    Config, From, KafkaOutput, LifeConfig, Provenance, RetryConfig, SinkConfig, SinkKind, StdoutFormat,
+};
 use crate::encode::{Format, SinkEncoder};
 use crate::engine_threads::EngineThreads;
 use crate::guarantee;
 use crate::health::Health;
 use crate::http::{DocumentEncoder, HttpSink};
 use crate::kafka::sink::{KafkaSink, MessageEncoder};
+use crate::life::Life;
 use crate::lines::LineSink;
 use crate::lookups::ReverseDns;
 use crate::output::Output;
 use crate::process::{EngineWorker, Lookups, Processor};
 use crate::relay::Relay;
 use crate::report::Tally;
-use crate::sinks::{Sinks, StoreSinks};
+use crate::sinks::{SinkOutput, Sinks, StoreSinks};
 use crate::status::Status;
+use crate::terminal::TextLines;
 
 /// Most bytes of one alert as an event: the limits of what a plugin may say are far below.
 const ALERT_BYTES_MAX: usize = 64 << 20;
@@ -55,25 +59,31 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
     let mut alerts = ProjectionBuilder::new(EventTime::Record, ALERT_BYTES_MAX);
     let generation = Generation::new(plugins.iter().map(|(plugin, _)| Arc::clone(plugin)).collect(), &mut events);
     let outputs = outputs(config).await?;
-    let encoders = encoders(config, &stores, &outputs, &mut events, &mut alerts)?;
+    let Encoders { encoders, of_lives } = encoders(config, &stores, &outputs, &mut events, &mut alerts)?;
+    let alerts = alerts.build();
     let plugin_refs: Vec<&PluginRef> = plugins.iter().map(|(plugin, _)| &**plugin.reference()).collect();
     let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config), &plugin_refs));
     let health = Arc::new(Health::default());
     for sink in &config.sinks {
         health.green(&format!("sink {}", sink.name));
     }
-    let sinks = sinks(config, stores, outputs, Arc::clone(&health), Arc::clone(&tally)).await?;
+    let new_life = |(index, life, encoder): (usize, LifeConfig, SinkEncoder)| {
+        (index, Arc::new(Life::new(life, config.retry, encoder, Arc::clone(&alerts), generation.id())))
+    };
+    let lives: Vec<(usize, Arc<Life>)> = of_lives.into_iter().map(new_life).collect();
+    let all_lives = lives.iter().map(|(_, life)| Arc::clone(life)).collect();
+    let sinks = sinks(config, stores, outputs, lives, Arc::clone(&health), Arc::clone(&tally)).await?;
     let events = events.build();
     let lookups = lookups(config, &events, &health)?;
     let names = lookups.as_ref().map(|lookups| Arc::clone(&lookups.reverse_dns));
-    let processor = Processor { events, alerts: alerts.build(), generation, lookups, encoders };
+    let processor = Processor { events, alerts, generation, lookups, encoders };
     let engine = EngineThreads::start(config.engine.threads, EngineWorker::default)
         .map_err(|error| SetupError::Wrong(format!("cannot start the engine's threads: {error}")))?;
     Ok(Built {
         processor: Arc::new(processor),
         engine,
         sinks: Arc::new(sinks),
-        status: Arc::new(Status::new(crate::config::redacted(config), tally, health, names)),
+        status: Arc::new(Status::new(crate::config::redacted(config), tally, health, names, all_lives)),
     })
 }
 
@@ -115,10 +125,11 @@ async fn output(config: &Config, sink: &SinkConfig) -> Result<Option<Output>, St
         SinkKind::Kafka(kafka) => Output::Kafka(connected(&kafka.output, retry).await?),
         SinkKind::Http(http) => {
             let made = HttpSink::new(&sink.name, sink.from, http, retry);
-            Output::Http(made.map_err(|error| error.to_string())?)
+            Output::Http(Box::new(made.map_err(|error| error.to_string())?))
         }
         SinkKind::File { path } => Output::lines(LineSink::file(path).await?, retry),
-        SinkKind::Stdout => Output::lines(LineSink::stdout(), retry),
+        SinkKind::Stdout { format: StdoutFormat::Json } => Output::lines(LineSink::stdout(), retry),
+        SinkKind::Stdout { format: StdoutFormat::Text } => Output::text(TextLines::of_stdout(), retry),
         SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } | SinkKind::Discard => return Ok(None),
     }))
 }
@@ -127,14 +138,21 @@ async fn connected(output: &KafkaOutput, retry: RetryConfig) -> Result<KafkaSink
     KafkaSink::connect(output, retry).await.map_err(|error| error.to_string())
 }
 
+/// By sink index: what encodes its rows; and what encodes what is sent of alerts that live.
+struct Encoders {
+    encoders: Vec<SinkEncoder>,
+    of_lives: Vec<(usize, LifeConfig, SinkEncoder)>,
+}
+
 fn encoders(
     config: &Config,
     stores: &[OpenStore],
     outputs: &[(usize, Output)],
     events: &mut ProjectionBuilder,
     alerts: &mut ProjectionBuilder,
-) -> Result<Vec<SinkEncoder>, SetupError> {
+) -> Result<Encoders, SetupError> {
     let mut encoders = Vec::with_capacity(config.sinks.len());
+    let mut of_lives = Vec::new();
     for (index, sink) in config.sinks.iter().enumerate() {
         let projection = match sink.from {
             From::Alerts => &mut *alerts,
@@ -163,18 +181,28 @@ fn encoders(
             SinkKind::Http(settings) => {
                 Format::Documents(DocumentEncoder::bind(settings.bytes_max, sink.from, projection))
             }
-            SinkKind::File { .. } | SinkKind::Stdout => Format::Lines,
+            SinkKind::Stdout { format: StdoutFormat::Text } => Format::Text(TextLines::of_stdout()),
+            SinkKind::File { .. } | SinkKind::Stdout { .. } => Format::Lines,
             SinkKind::Discard => Format::Nothing,
         };
-        encoders.push(SinkEncoder { name: sink.name.as_str().into(), from: sink.from, when, format });
+        let encoder = SinkEncoder { name: sink.name.as_str().into(), from: sink.from, when, format };
+        encoders.push(match sink.life {
+            None => encoder,
+            Some(life) => {
+                let wanted = SinkEncoder::of_lives(&sink.name, encoder.when);
+                of_lives.push((index, life, SinkEncoder { when: None, ..encoder }));
+                wanted
+            }
+        });
     }
-    Ok(encoders)
+    Ok(Encoders { encoders, of_lives })
 }
 
 async fn sinks(
     config: &Config,
     stores: Vec<OpenStore>,
     outputs: Vec<(usize, Output)>,
+    lives: Vec<(usize, Arc<Life>)>,
     health: Arc<Health>,
     tally: Arc<Tally>,
 ) -> Result<Sinks, SetupError> {
@@ -187,11 +215,20 @@ async fn sinks(
     }
     let store_sinks = |OpenStore { store, sinks, .. }| StoreSinks { store, sinks, breaker: Breaker::new(config.retry) };
     let writers = stores.iter().map(|store| store.writers).min().unwrap_or(config.engine.threads.max(1));
+    if let Some(home) = home {
+        for (_, life) in &lives {
+            life.restore(&stores[home].store).await?;
+        }
+    }
+    let sink_output = |(sink, to): (usize, Output)| {
+        let life = lives.iter().find(|(of, _)| *of == sink).map(|(_, life)| Arc::clone(life));
+        SinkOutput { sink, to, life }
+    };
     Ok(Sinks {
         names: config.sinks.iter().map(|sink| Arc::from(sink.name.as_str())).collect(),
         stores: stores.into_iter().map(store_sinks).collect(),
         home,
-        outputs,
+        outputs: outputs.into_iter().map(sink_output).collect(),
         relays,
         writers: Semaphore::new(writers),
         health,

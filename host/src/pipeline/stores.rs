@@ -70,7 +70,11 @@ fn by_database(config: &Config) -> BTreeMap<String, Vec<usize>> {
         let key = match &sink.kind {
             SinkKind::Postgres { url, .. } => format!("postgres {}", url.reveal()),
             SinkKind::Sqlite { path, .. } => format!("sqlite {}", path.display()),
-            SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+            SinkKind::Kafka(_)
+            | SinkKind::Http(_)
+            | SinkKind::File { .. }
+            | SinkKind::Stdout { .. }
+            | SinkKind::Discard => {
                 continue;
             }
         };
@@ -152,7 +156,11 @@ async fn open_one(config: &Config, sinks: &[usize]) -> Result<OpenStore, StoreEr
             let store = SqliteStore::open(path, &config.name, specs, is_home, facts(config)).await?;
             (Store::Sqlite(Box::new(store)), Vec::new(), 1)
         }
-        SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+        SinkKind::Kafka(_)
+        | SinkKind::Http(_)
+        | SinkKind::File { .. }
+        | SinkKind::Stdout { .. }
+        | SinkKind::Discard => {
             unreachable!("only databases are grouped")
         }
     };
@@ -174,7 +182,11 @@ fn spec(index: usize, sink: &SinkConfig) -> Option<SinkSpec> {
     let (table, hypertable) = match &sink.kind {
         SinkKind::Postgres { table, hypertable, .. } => (table, *hypertable),
         SinkKind::Sqlite { table, .. } => (table, false),
-        SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+        SinkKind::Kafka(_)
+        | SinkKind::Http(_)
+        | SinkKind::File { .. }
+        | SinkKind::Stdout { .. }
+        | SinkKind::Discard => {
             return None;
         }
     };

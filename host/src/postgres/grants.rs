@@ -22,6 +22,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("wasmill_relays", &["SELECT", "INSERT", "UPDATE"]),
     ("wasmill_commits", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_answers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ("wasmill_open_alerts", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_plugins", &["SELECT", "INSERT"]),
 ];
 

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use super::errors::store_error;
 
 /// What makes each version of the tables from the one before, the first from nothing. A step that was released is never changed.
-const STEPS: [&str; 2] = [TABLES, ANSWERS];
+const STEPS: [&str; 3] = [TABLES, ANSWERS, OPEN_ALERTS];
 
 /// Held while tables are looked at and made, so that workers may start at the same time.
 const SET_UP_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('wasmill_schema', 0))";
@@ -80,6 +80,15 @@ CREATE TABLE wasmill_answers (
 );
 CREATE INDEX ON wasmill_answers (pipeline, source, cluster, topic, topic_id, partition, lookup, address, id);
 CREATE INDEX ON wasmill_answers (pipeline, recorded_at);";
+
+const OPEN_ALERTS: &str = "
+-- Alerts that fire, of sinks with a `life`, until they are resolved.
+CREATE TABLE wasmill_open_alerts (
+    pipeline text NOT NULL, source text NOT NULL, cluster text NOT NULL, topic text NOT NULL, topic_id text NOT NULL,
+    partition integer NOT NULL, sink text NOT NULL, id text NOT NULL, \"offset\" bigint NOT NULL,
+    timestamp_ns bigint NOT NULL, alert bytea NOT NULL, count bigint NOT NULL, last_at text NOT NULL,
+    PRIMARY KEY (pipeline, sink, id)
+);";
 
 /// Waits until no other process sets this database up; the lock goes with the transaction.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {

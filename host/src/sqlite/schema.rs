@@ -52,6 +52,12 @@ CREATE TABLE IF NOT EXISTS wasmill_answers (
 CREATE INDEX IF NOT EXISTS wasmill_answers_by_address
     ON wasmill_answers (pipeline, source, cluster, topic, topic_id, partition, lookup, address, id);
 CREATE INDEX IF NOT EXISTS wasmill_answers_by_age ON wasmill_answers (pipeline, recorded_at);
+CREATE TABLE IF NOT EXISTS wasmill_open_alerts (
+    pipeline TEXT NOT NULL, sink TEXT NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL, cluster TEXT NOT NULL,
+    topic TEXT NOT NULL, topic_id TEXT NOT NULL, partition INTEGER NOT NULL, \"offset\" INTEGER NOT NULL,
+    timestamp_ns INTEGER NOT NULL, alert BLOB NOT NULL, count INTEGER NOT NULL, last_at TEXT NOT NULL,
+    PRIMARY KEY (pipeline, sink, id)
+);
 CREATE TABLE IF NOT EXISTS wasmill_plugins (
     digest TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, file BLOB NOT NULL,
     archived_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))

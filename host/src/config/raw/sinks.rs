@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Passthrough, RawFile, RawHttp, RawNothing};
+use super::{Passthrough, RawFile, RawHttp, RawNothing, duration_schema};
 use crate::config::read::Ordered;
-use crate::config::{ColumnType, Compression, From, OnDuplicate};
+use crate::config::{ColumnType, Compression, From, OnDuplicate, StdoutFormat};
 
 /// A sink: exactly one of `timescale`, `postgres`, `sqlite`, `kafka`, `http`, `file`, `stdout` and `discard`, and what goes there.
 #[derive(Deserialize, JsonSchema)]
@@ -27,8 +27,8 @@ pub(in crate::config) struct RawSink {
     pub(in crate::config) http: Option<RawHttp>,
     /// JSON lines appended to a file.
     pub(in crate::config) file: Option<RawFile>,
-    /// JSON lines on standard output: `stdout: {}`.
-    pub(in crate::config) stdout: Option<RawNothing>,
+    /// Lines on standard output: `stdout: {}`.
+    pub(in crate::config) stdout: Option<RawStdout>,
     /// Nowhere, for measurements: `discard: {}`.
     pub(in crate::config) discard: Option<RawNothing>,
     /// What the sink gets.
@@ -36,6 +36,42 @@ pub(in crate::config) struct RawSink {
     pub(in crate::config) from: From,
     /// Only events for which this expression is true, such as `severity != "DEBUG"`.
     pub(in crate::config) when: Option<String>,
+    /// How alerts live here, for `from: alerts`: the first of a rule and key is sent as `firing`, further ones are counted, and after
+    /// silence one `resolved` has their count. Without it each alert is sent.
+    #[serde(default)]
+    pub(in crate::config) life: Option<RawLife>,
+}
+
+/// Standard output.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawStdout {
+    /// How lines are written.
+    #[serde(default)]
+    #[schemars(extend("default" = "json"))]
+    pub(in crate::config) format: StdoutFormat,
+}
+
+/// How alerts live at a sink, by processing time. What is sent has `life: { state, alert, count, first_at, last_at }` in it. What is open
+/// is kept in home (`wasmill_open_alerts`) and survives a restart; without a home it is forgotten.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct RawLife {
+    /// Silence after which an alert is resolved, 1s to 24h.
+    #[schemars(schema_with = "duration_schema")]
+    pub(in crate::config) resolved_after: String,
+    /// How often an alert that goes on is sent again, as `repeated` with its count, 1s to 24h; by default never.
+    #[schemars(schema_with = "duration_schema")]
+    pub(in crate::config) repeat_every: Option<String>,
+    /// Most alerts that are open. Beyond that every alert of another rule or key is sent as `firing`, and none is lost.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(in crate::config) open_max: u64,
+}
+
+impl Default for RawLife {
+    fn default() -> Self {
+        Self { resolved_after: "5m".to_owned(), repeat_every: None, open_max: 10_000 }
+    }
 }
 
 /// A hypertable of TimescaleDB.

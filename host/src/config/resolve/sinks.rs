@@ -1,6 +1,7 @@
 //! Sinks: their names, conditions and kinds.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use wasmill_expr::Program;
@@ -9,9 +10,9 @@ use super::claims::Use;
 use super::{Resolver, count, is_name, not_a_name};
 use crate::config::mistake::quoted;
 use crate::config::place::Place;
-use crate::config::raw::{RawSink, RawTable};
+use crate::config::raw::{RawLife, RawSink, RawTable};
 use crate::config::read::Ordered;
-use crate::config::{From, Secret, SinkConfig, SinkKind};
+use crate::config::{From, LifeConfig, Secret, SinkConfig, SinkKind, StdoutFormat};
 
 /// Sinks of one pipeline.
 pub const SINKS_MAX: usize = 32;
@@ -42,7 +43,10 @@ impl Resolver<'_> {
         let fits = raw.from != From::DeadLetters || self.may_take_letters(raw, place);
         let kind = self.kind(name, raw, place);
         let when = raw.when.clone().filter(|_| is_condition);
-        Some(SinkConfig { name: name.to_owned(), from: raw.from, when, kind: kind? }).filter(|_| is_condition && fits)
+        let life = raw.life.as_ref().map(|life| self.life(life, raw, place.child("life")));
+        let life = life.map_or(Some(None), |life| life.map(Some));
+        Some(SinkConfig { name: name.to_owned(), from: raw.from, when, life: life?, kind: kind? })
+            .filter(|_| is_condition && fits)
     }
 
     /// Home keeps dead letters in a table of its own.
@@ -53,6 +57,27 @@ impl Resolver<'_> {
         let message = "home has the dead letters already, in its table wasmill_dead_letters; a sink of them is kafka, http, file or stdout";
         self.wrong::<()>(place.child("from"), message);
         false
+    }
+
+    fn life(&mut self, life: &RawLife, sink: &RawSink, place: Place<'_>) -> Option<LifeConfig> {
+        let (least, most) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
+        let resolved_after = self.duration(&life.resolved_after, place.child("resolved_after"), least, most);
+        let repeat_every = match &life.repeat_every {
+            None => Some(None),
+            Some(every) => self.duration(every, place.child("repeat_every"), least, most).map(Some),
+        };
+        if sink.from != From::Alerts {
+            return self.wrong(place, "only alerts have a life; write from: alerts, or leave \"life\" out");
+        }
+        if sink.kafka.is_none() && sink.http.is_none() && sink.file.is_none() && sink.stdout.is_none() {
+            let message = "a table keeps every alert; alerts have a life at a sink that is kafka, http, file or stdout";
+            return self.wrong(place, message);
+        }
+        Some(LifeConfig {
+            resolved_after: resolved_after?,
+            repeat_every: repeat_every?,
+            open_max: count(life.open_max),
+        })
     }
 
     fn condition(&mut self, when: &str, place: Place<'_>) -> bool {
@@ -90,8 +115,14 @@ impl Resolver<'_> {
             self.claim(&path, &format!("the sink {}", quoted(name)), Use::Alone, place);
             return Some(SinkKind::File { path });
         }
-        let stdout = raw.stdout.as_ref().map(|_| SinkKind::Stdout);
-        stdout.or_else(|| raw.discard.as_ref().map(|_| SinkKind::Discard))
+        if let Some(raw) = &raw.stdout {
+            if from == From::Events && raw.format == StdoutFormat::Text {
+                let message = "text is for alerts and dead letters; write json, or from: alerts";
+                return self.wrong(place.child("stdout").child("format"), message);
+            }
+            return Some(SinkKind::Stdout { format: raw.format });
+        }
+        raw.discard.as_ref().map(|_| SinkKind::Discard)
     }
 
     fn postgres(

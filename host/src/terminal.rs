@@ -1,0 +1,155 @@
+//! Alerts and dead letters as lines for people: what an event holds never reaches the terminal as anything but visible text.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+
+use serde_json::Value;
+use wasmill_core::{Batch, PartitionId};
+
+use crate::dead_letters;
+use crate::delivery::{DeadLetter, Rows};
+
+/// The most characters of a value that a line shows.
+const CHARS_MAX: usize = 500;
+
+/// Makes lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextLines {
+    has_color: bool,
+}
+
+/// How a word stands out, as the terminal's attribute.
+type Color = &'static str;
+
+const CALM: Color = "36";
+const GOOD: Color = "32";
+const REJECTED: Color = "35";
+
+impl TextLines {
+    /// In colour where standard output is a terminal that has any and `NO_COLOR` is not set.
+    pub fn of_stdout() -> Self {
+        let variable = |name| std::env::var_os(name).unwrap_or_default();
+        Self {
+            has_color: std::io::stdout().is_terminal() && variable("NO_COLOR").is_empty() && variable("TERM") != "dumb",
+        }
+    }
+
+    /// A line for each of these alerts.
+    pub fn encode(self, alerts: &Batch, events: &[u32]) -> Rows {
+        let mut rows = Rows::default();
+        for event in events {
+            let alert: Value = serde_json::from_slice(&alerts.payload(*event)).unwrap_or_default();
+            rows.bytes.extend_from_slice(self.alert(&alert).as_bytes());
+            rows.finish_row(*event);
+        }
+        rows
+    }
+
+    /// A dead letter that was rejected at `time_us` (microseconds since 1970).
+    pub fn letter(self, partition: &PartitionId, letter: &DeadLetter, time_us: i64) -> String {
+        let json = dead_letters::to_json(partition, letter, time_us);
+        let by = json["plugin"].as_str().or(json["sink"].as_str()).unwrap_or("host");
+        let mut line = String::new();
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            line,
+            "{}  {}  {} by {}  {}[{}] at {}: {}",
+            visible(&json["time"]),
+            self.colored("rejected", REJECTED),
+            visible(&json["code"]),
+            visible(&Value::from(by)),
+            visible(&json["origin"]["topic"]),
+            partition.partition,
+            letter.offset,
+            visible(&json["reason"])
+        );
+        line
+    }
+
+    fn alert(self, alert: &Value) -> String {
+        let severity = alert["severity"].as_str().unwrap_or_default();
+        let color = match (severity, alert["life"]["state"].as_str()) {
+            (_, Some("resolved")) => GOOD,
+            ("critical", _) => "1;31",
+            ("error", _) => "31",
+            ("warning", _) => "33",
+            _ => CALM,
+        };
+        let mut line = format!("{}  {}", visible(&alert["at"]), self.colored(&format!("{severity:<8}"), color));
+        // Writing to a string does not fail.
+        if let Some(state) = alert["life"]["state"].as_str() {
+            let _ = write!(line, "  {state:<8}");
+        }
+        let _ =
+            write!(line, "  {} [{}]  {}", visible(&alert["rule"]), visible(&alert["key"]), visible(&alert["summary"]));
+        for (name, value) in alert["labels"].as_object().into_iter().flatten() {
+            let _ = write!(line, "  {}={}", visible(&Value::from(name.as_str())), visible(value));
+        }
+        if let Some(count @ 2..) = alert["life"]["count"].as_u64() {
+            let _ = write!(line, "  ({count} since {})", visible(&alert["life"]["first_at"]));
+        }
+        line.push('\n');
+        line
+    }
+
+    fn colored(self, word: &str, color: Color) -> String {
+        if self.has_color { format!("\x1b[{color}m{word}\x1b[0m") } else { word.to_owned() }
+    }
+}
+
+/// A value's text with every character that is not plainly visible written out: controls, and those that turn the direction of text.
+fn visible(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut shown = String::with_capacity(text.len());
+    for (number, c) in text.chars().enumerate() {
+        if number == CHARS_MAX {
+            shown.push('…');
+            break;
+        }
+        let hides =
+            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if c.is_control() || hides {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn alert_is_a_line_in_which_nothing_of_an_event_is_raw() {
+        let alert = json!({
+            "at": "2026-01-01T00:00:00Z", "severity": "critical", "rule": "r", "key": "k\x1b[2J", "labels": { "a": "b\r\n" },
+            "summary": "\u{9b}31m \u{202e}olleh\u{7f} ü \"quoted\"",
+        });
+        let line = TextLines { has_color: false }.alert(&alert);
+        let expected = "2026-01-01T00:00:00Z  critical  r [k\\u{1b}[2J]  \\u{9b}31m \\u{202e}olleh\\u{7f} ü \"quoted\"  a=b\\u{d}\\u{a}\n";
+        assert_eq!(line, expected);
+        let colored = TextLines { has_color: true }.alert(&alert);
+        assert_eq!(colored, expected.replace("critical", "\x1b[1;31mcritical\x1b[0m"));
+    }
+
+    #[test]
+    fn life_is_told_with_its_count() {
+        let alert = |state, count| {
+            json!({ "at": "t", "severity": "error", "rule": "r", "key": "k", "summary": "s",
+                    "life": { "state": state, "count": count, "first_at": "f" } })
+        };
+        let line = |state, count| TextLines { has_color: true }.alert(&alert(state, count));
+        assert_eq!(line("firing", 1), "t  \x1b[31merror   \x1b[0m  firing    r [k]  s\n");
+        assert_eq!(line("resolved", 7), "t  \x1b[32merror   \x1b[0m  resolved  r [k]  s  (7 since f)\n");
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        assert_eq!(visible(&json!("x".repeat(501))).chars().count(), 501);
+        assert!(visible(&json!("x".repeat(501))).ends_with('…') && !visible(&json!("x".repeat(500))).ends_with('…'));
+    }
+}
