@@ -317,6 +317,8 @@ pub struct HttpConfig {
     pub events_max: usize,
     /// Most bytes of a body, and of an event.
     pub bytes_max: usize,
+    /// Most attempts of a request; `None`: for ever.
+    pub attempts_max: Option<u32>,
 }
 
 /// How lines are written on standard output.

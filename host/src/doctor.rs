@@ -84,7 +84,9 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
             SinkKind::Kafka(kafka) => findings.extend(topics(&part, &kafka.output, config).await),
             SinkKind::Http(http) => findings.push(receiver(&part, http).await),
             SinkKind::File { path } => findings.push(file(&part, path)),
-            SinkKind::Stdout | SinkKind::Discard => findings.push(Finding::new(&part, State::Well, "needs nothing")),
+            SinkKind::Stdout { .. } | SinkKind::Discard => {
+                findings.push(Finding::new(&part, State::Well, "needs nothing"))
+            }
             // Asked with their databases.
             SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } => {}
         }

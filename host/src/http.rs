@@ -37,6 +37,9 @@ pub const TOO_LARGE: &str = "too_large";
 /// The code of an event that the receiver refuses.
 pub const REFUSED_BY_RECEIVER: &str = "refused_by_receiver";
 
+/// The code of an event that was not taken in as many attempts as there may be.
+pub const UNDELIVERED: &str = "undelivered";
+
 /// The longest wait that a receiver may ask for by `Retry-After`.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
@@ -48,6 +51,16 @@ pub struct HttpSink {
     breaker: Breaker,
     /// Until when the receiver asked to be left alone. The lock guards a look or a change.
     rests_until: Mutex<Option<Instant>>,
+    /// Most attempts of a request; `None`: for ever.
+    attempts_max: Option<u32>,
+}
+
+/// Why a request is given up.
+enum GivenUp {
+    /// The receiver refuses what is in it.
+    Refused(String),
+    /// There were as many attempts as there may be.
+    Undelivered(String),
 }
 
 impl HttpSink {
@@ -61,6 +74,7 @@ impl HttpSink {
             shape: Shape::new(name, from, config),
             breaker: Breaker::new(retry),
             rests_until: Mutex::new(None),
+            attempts_max: config.attempts_max,
         })
     }
 
@@ -86,12 +100,12 @@ impl HttpSink {
         while first < rows.len() {
             let request = self.shape.request(&mut origin, &rows[first..]);
             let next = first + request.rows;
-            if let Some(reason) = self.deliver(&request, told).await {
-                if request.rows == 1 {
-                    refused.push(Refused { row: first, code: REFUSED_BY_RECEIVER, reason });
-                } else {
+            match self.deliver(&request, told).await {
+                Ok(()) => {}
+                Err(GivenUp::Refused(_)) if request.rows > 1 => {
                     refused.extend(self.write_singly(&mut origin, rows, first..next, told).await);
                 }
+                Err(given_up) => refused.extend((first..next).map(|row| given_up.of(row))),
             }
             first = next;
         }
@@ -118,34 +132,37 @@ impl HttpSink {
         let mut refused = Vec::new();
         for row in suspects {
             let request = self.shape.request(origin, &rows[row..=row]);
-            if let Some(reason) = self.deliver(&request, told).await {
-                refused.push(Refused { row, code: REFUSED_BY_RECEIVER, reason });
-            }
+            refused.extend(self.deliver(&request, told).await.err().map(|given_up| given_up.of(row)));
         }
         refused
     }
 
-    /// Sends a request until it is taken; or why it is refused for what is in it.
-    async fn deliver(&self, request: &Request, told: &(dyn Fn(Trouble<'_>) + Sync)) -> Option<String> {
-        let mut has_failed = false;
+    /// Sends a request until it is taken or given up.
+    async fn deliver(&self, request: &Request, told: &(dyn Fn(Trouble<'_>) + Sync)) -> Result<(), GivenUp> {
+        let mut failures = 0;
         loop {
             self.rest().await;
             let attempt = self.breaker.attempt().await;
             let outcome = self.client.send(request, now_s()).await;
             if let Outcome::Failed { reason, retry_after } = outcome {
-                has_failed = true;
+                failures += 1;
                 told(Trouble::Failed(&reason));
                 self.postpone(retry_after);
                 attempt.failed();
+                if self.attempts_max.is_some_and(|most| failures >= most) {
+                    return Err(GivenUp::Undelivered(format!(
+                        "not taken in {failures} attempts (`attempts`): {reason}"
+                    )));
+                }
                 continue;
             }
             attempt.succeeded();
-            if has_failed {
+            if failures > 0 {
                 told(Trouble::Over);
             }
             return match outcome {
-                Outcome::Refused { reason } => Some(reason),
-                _ => None,
+                Outcome::Refused { reason } => Err(GivenUp::Refused(reason)),
+                _ => Ok(()),
             };
         }
     }
@@ -161,6 +178,16 @@ impl HttpSink {
     fn postpone(&self, wait: Option<Duration>) {
         let until = wait.map(|wait| Instant::now() + wait.min(RETRY_AFTER_MAX));
         *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+}
+
+impl GivenUp {
+    fn of(&self, row: usize) -> Refused {
+        let (code, reason) = match self {
+            Self::Refused(reason) => (REFUSED_BY_RECEIVER, reason),
+            Self::Undelivered(reason) => (UNDELIVERED, reason),
+        };
+        Refused { row, code, reason: reason.clone() }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod chaos;
 pub mod dns;
 pub mod events;
+pub mod example;
 pub mod exposition;
 pub mod kafka;
 pub mod kafka_pipeline;

@@ -3,79 +3,21 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use wasmill_tests::example::Example;
 use wasmill_tests::kafka::{Cluster, Record};
-use wasmill_tests::pipeline::{PATIENCE, Pipeline, eventually, root};
+use wasmill_tests::pipeline::{PATIENCE, Pipeline, eventually};
 use wasmill_tests::services::{self, Database, unique};
-use xtask::services::tool;
+
+const EXAMPLE: Example = Example("xdr-ingestion");
 
 /// Events of each of the four partitions, beside those of the README.
 const EVENTS: usize = 2_000;
 
-/// A command of the README that reaches a server.
-struct ServerCommand {
-    tool: String,
-    arguments: Vec<String>,
-    input: String,
-}
-
-fn example(file: &str) -> Result<String> {
-    let path = root().join("examples/xdr-ingestion").join(file);
-    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// The README's `cargo xtask services exec` commands, each with its here-document.
-fn server_commands(readme: &str) -> Vec<ServerCommand> {
-    let mut commands = Vec::new();
-    let mut lines = readme.lines();
-    while let Some(line) = lines.next() {
-        let Some(command) = line.strip_prefix("cargo xtask services exec ") else { continue };
-        let (command, has_input) = command.strip_suffix(" <<'END'").map_or((command, false), |rest| (rest, true));
-        let input = lines.by_ref().take_while(|line| has_input && *line != "END");
-        let input: String = if has_input { input.map(|line| format!("{line}\n")).collect() } else { String::new() };
-        let mut words = words(command);
-        let tool = words.remove(0);
-        commands.push(ServerCommand { tool, arguments: words, input });
-    }
-    commands
-}
-
-/// The words of a command, as a shell divides them; only double quotes are known.
-fn words(command: &str) -> Vec<String> {
-    let parts = command.split('"').enumerate();
-    parts
-        .flat_map(|(n, part)| match n % 2 {
-            0 => part.split_whitespace().map(str::to_owned).collect(),
-            _ => vec![part.to_owned()],
-        })
-        .collect()
-}
-
-impl ServerCommand {
-    /// Runs it on this server, with a topic of the test's own; answers what it prints.
-    fn run(&self, address: &str, topic: &str) -> Result<String> {
-        let arguments = self.arguments.iter().map(|word| if word == "raw-events" { topic } else { word });
-        let mut command: Command = tool(&self.tool, address)?;
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot run {}", self.tool))?;
-        std::io::Write::write_all(&mut child.stdin.take().context("a pipe")?, self.input.as_bytes())?;
-        let output = child.wait_with_output()?;
-        ensure!(output.status.success(), "{}: {}", self.tool, String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8(output.stdout)?)
-    }
-}
-
 /// The example's folder with the plugins where its README copies them to, and all variables that it honours but `LOG_LEVEL`.
 fn pipeline(brokers: &str, topic: &str, database: &Database) -> Result<Pipeline> {
-    let readme = example("README.md")?;
-    let mut pipeline = Pipeline::new(&example("pipeline.yaml")?);
-    for (order, name) in [(10, "validate-event"), (20, "enrich-env")] {
-        let copy = format!("cp target/plugins/{name}.wasm examples/xdr-ingestion/plugins.d/{order}-{name}.wasm");
-        ensure!(readme.lines().any(|line| line == copy), "the README has no line `{copy}`");
-        pipeline = pipeline.plugin(order, name, &example(&format!("plugins.d/{order}-{name}.yaml"))?);
-    }
+    let pipeline = EXAMPLE.pipeline(&[(10, "validate-event"), (20, "enrich-env")])?;
     let (user, rest) =
         database.url().strip_prefix("postgres://").and_then(|url| url.split_once('@')).context("a URL")?;
     let (user, password) = user.split_once(':').unwrap_or((user, ""));
@@ -108,11 +50,11 @@ async fn the_readme_leads_from_events_to_rows_with_two_workers() -> Result<()> {
     let Some(brokers) = services::kafka() else { return Ok(()) };
     let Some(database) = Database::create() else { return Ok(()) };
     let topic = unique("xdr");
-    let commands = server_commands(&example("README.md")?);
+    let commands = EXAMPLE.server_commands()?;
     let names: Vec<&str> = commands.iter().map(|command| command.tool.as_str()).collect();
     ensure!(names == ["kafka-topics", "kafka-console-producer", "psql", "psql"], "the README's commands: {names:?}");
     let [topics, producer, rows, letters] = &commands[..] else { unreachable!("there are four") };
-    topics.run(&brokers, &topic)?;
+    topics.run(&brokers, &[("raw-events", &topic)])?;
 
     let folder = pipeline(&brokers, &topic, &database)?.env("LOG_LEVEL", "info");
     let checked = folder.start_with(&["validate", "pipeline.yaml"], b"").wait(PATIENCE);
@@ -127,7 +69,7 @@ async fn the_readme_leads_from_events_to_rows_with_two_workers() -> Result<()> {
     let second = folder.start();
     eventually("the workers share them", || count("select count(*) from wasmill_ledger where epoch > 1") == 2);
 
-    producer.run(&brokers, &topic)?;
+    producer.run(&brokers, &[("raw-events", &topic)])?;
     let cluster = Cluster::at(&brokers)?;
     for partition in 0..4 {
         cluster.produce(&topic, partition, (0..EVENTS).map(|n| event(partition, n)))?;
@@ -138,12 +80,12 @@ async fn the_readme_leads_from_events_to_rows_with_two_workers() -> Result<()> {
     assert_eq!(count("select count(distinct event_id) from raw_events"), expected);
     assert_eq!(count("select count(*) from raw_events where env = 'dev' and enriched_at is not null"), expected);
 
-    let table = rows.run(database.url(), &topic)?;
+    let table = rows.run(database.url(), &[])?;
     for cells in [["e-1", "INFO", "10.0.0.7", "dev"], ["e-2", "CRITICAL", "10.0.0.9", "dev"]] {
         assert!(table.lines().any(|line| cells.iter().all(|cell| line.contains(cell))), "{cells:?}: {table}");
     }
     assert!(!table.contains("e-3") && !table.contains("e-4"), "{table}");
-    let table = letters.run(database.url(), &topic)?;
+    let table = letters.run(database.url(), &[])?;
     assert!(table.contains("bad_timestamp") && table.contains("not_json") && table.contains("(2 rows)"), "{table}");
 
     let (first, second) = (first.stop(), second.stop());

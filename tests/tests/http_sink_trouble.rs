@@ -66,6 +66,28 @@ fn receiver_that_is_set_up_wrongly_is_waited_for_with_what_to_do_and_without_sec
 }
 
 #[test]
+fn event_that_is_not_taken_in_as_many_attempts_as_there_may_be_is_a_dead_letter_and_the_next_goes_on() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let receiver =
+        Receiver::start(move |_| Reply::status(if count.fetch_add(1, Ordering::SeqCst) < 3 { 503 } else { 200 }));
+    let limited = yaml(&receiver.url()).replace("http: { ", "http: { attempts: 3, ");
+    let pipeline = Pipeline::new(&limited);
+    let ran = pipeline.run(b"{\"n\":1}\n{\"n\":2}\n");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let report = ran.assert_sums(&["rows", "hook"]);
+    assert_eq!(
+        (&report["delivered"]["hook"], &report["rejections"]["undelivered"]),
+        (&1.into(), &1.into()),
+        "{report}"
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+    let letters = pipeline.sqlite("out.db", "SELECT sink, payload, reason FROM wasmill_dead_letters");
+    assert_eq!((letters.len(), &letters[0][..2]), (1, &["hook".to_owned(), "{\"n\":1}".to_owned()][..]));
+    assert!(letters[0][2].contains("not taken in 3 attempts") && letters[0][2].contains("503"), "{letters:?}");
+}
+
+#[test]
 fn tls_to_a_plain_port_and_a_port_without_a_listener_are_told() {
     let receiver = Receiver::willing();
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -177,6 +177,7 @@ fn shown_http(http: &HttpConfig) -> Map<String, Json> {
         ("format".to_owned(), json!(http.format)),
         ("batch_events_max".to_owned(), json!(http.events_max)),
         ("batch_bytes_max".to_owned(), json!(size_text(http.bytes_max as u64))),
+        ("attempts".to_owned(), json!(http.attempts_max.unwrap_or(0))),
     ])
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use wasmill_core::{EventTime, PluginRef, Projection, ProjectionBuilder};
 use wasmill_engine::Generation;
 

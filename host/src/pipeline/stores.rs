@@ -107,7 +107,11 @@ pub fn databases(config: &Config) -> Vec<Database<'_>> {
         let place = match &config.sinks[sinks[0]].kind {
             SinkKind::Postgres { url, .. } => Place::Postgres(url),
             SinkKind::Sqlite { path, .. } => Place::Sqlite(path),
-            SinkKind::Kafka(_) | SinkKind::Http(_) | SinkKind::File { .. } | SinkKind::Stdout | SinkKind::Discard => {
+            SinkKind::Kafka(_)
+            | SinkKind::Http(_)
+            | SinkKind::File { .. }
+            | SinkKind::Stdout { .. }
+            | SinkKind::Discard => {
                 unreachable!("only databases are grouped")
             }
         };

@@ -1,7 +1,7 @@
 //! What is open of alerts' lives: kept by home, beside its commits.
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection, Executor, Row, query};
+use sqlx::{Connection, Row, query};
 
 use super::PostgresStore;
 use super::key::{key_columns, partition_of};

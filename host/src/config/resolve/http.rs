@@ -45,6 +45,7 @@ impl Resolver<'_> {
             format: raw.format,
             events_max: events_max?,
             bytes_max: bytes_max?,
+            attempts_max: u32::try_from(raw.attempts).ok().filter(|most| *most > 0),
         })
     }
 
