@@ -58,6 +58,12 @@ pub trait Prepare: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether with this config the plugin keeps state, where its attribute says that it may. If not it needs no grant for it, and
+    /// must not ask for any.
+    fn keeps_state(&self) -> bool {
+        true
+    }
+
     /// The events of a batch that a validator has to judge one by one; all others pass. `None`, as it is here: every event.
     ///
     /// Asked once per batch, so that checks can go column by column, which costs a fraction of what going event by event costs. To

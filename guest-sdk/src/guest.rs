@@ -8,8 +8,9 @@ use crate::field::{Field, Kind, Lookup};
 use crate::heap;
 use crate::log::Level;
 use crate::plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
+use crate::state::{DueKeys, Values, Writes};
 use crate::verdict::Verdicts;
-use bindings::shared::wasmill::plugin::{log as host_log, types};
+use bindings::shared::wasmill::plugin::{log as host_log, state as host_state, types};
 
 /// What `wit-bindgen` makes of `wit/`: the types once, and the exports of each kind.
 #[allow(unsafe_code, missing_docs, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
@@ -17,7 +18,7 @@ pub mod bindings {
     pub mod shared {
         wit_bindgen::generate!({
             path: "../wit",
-            inline: "package wasmill:sdk; world shared { import wasmill:plugin/types@0.1.0; import wasmill:plugin/log@0.1.0; }",
+            inline: "package wasmill:sdk; world shared { import wasmill:plugin/types@0.1.0; import wasmill:plugin/log@0.1.0; import wasmill:plugin/state@0.1.0; }",
             generate_all,
         });
     }
@@ -85,6 +86,35 @@ pub(crate) fn log(level: Level, line: &str) {
     host_log::log(level, line);
 }
 
+/// The host's state. A component whose plugin does not ask it does not import it.
+#[derive(Debug, Default)]
+pub struct Host;
+
+impl Host {
+    pub(crate) fn clocks(&self) -> Vec<i64> {
+        host_state::clocks()
+    }
+
+    pub(crate) fn fetch(&self, keys: &[u8], ends: &[u32]) -> Values {
+        values_in(host_state::fetch(keys, ends))
+    }
+
+    pub(crate) fn due(&self, until: i64, limit: u32) -> DueKeys {
+        let host_state::DueKeys { keys, ends, values } = host_state::due(until, limit);
+        DueKeys { keys, ends, values: values_in(values) }
+    }
+
+    pub(crate) fn store(&self, writes: &Writes) {
+        let Writes { keys, events, values } = writes;
+        host_state::store(keys, events, &values.bytes, &values.ends, &values.expires, &values.wakes);
+    }
+}
+
+fn values_in(values: host_state::Values) -> Values {
+    let host_state::Values { bytes, ends, expires, wakes } = values;
+    Values { bytes, ends, expires, wakes }
+}
+
 /// Memory that a large batch takes, with its answer.
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -142,6 +172,7 @@ fn manifest_out(manifest: &Manifest) -> types::Manifest {
         version: manifest.version.clone(),
         reads: manifest.reads.iter().map(field_out).collect(),
         writes: manifest.writes.iter().map(field_out).collect(),
+        state: manifest.state.map(|version| types::StateSchema { version }),
     }
 }
 

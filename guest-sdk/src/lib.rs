@@ -60,6 +60,7 @@ mod alert;
 mod batch;
 mod columns;
 mod config;
+mod events;
 mod field;
 mod fields;
 #[cfg(target_arch = "wasm32")]
@@ -76,6 +77,7 @@ mod plugin;
 mod refused;
 #[doc(hidden)]
 pub mod run;
+pub mod state;
 mod text_map;
 mod time;
 mod value;
@@ -87,6 +89,7 @@ pub use batch::{Batch, Lists, Reader, Slots};
 pub use columns::{EventColumns, Suspects};
 pub use config::Prepare;
 pub use config::value::{ConfigError, FromConfig, Scalar, Value as ConfigValue};
+pub use events::Events;
 pub use field::{Field, Kind, Lookup, State, check_path};
 pub use fields::Fields;
 #[cfg(not(target_arch = "wasm32"))]

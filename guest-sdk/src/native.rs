@@ -65,6 +65,13 @@ impl<P: Plugin> Loaded<P> {
     }
 }
 
+impl<P: Plugin> Loaded<P> {
+    /// The values in the plugin's state that still live, by key.
+    pub fn stored(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        self.host().stored()
+    }
+}
+
 impl<P: Validator> Loaded<P> {
     /// The verdict on each of these events. As in the engine the plugin does not see an event that lacks a required field.
     pub fn validate_json<'a, E: Copy + Into<Event<'a>>>(&self, events: &[E]) -> Vec<Verdict> {

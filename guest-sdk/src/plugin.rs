@@ -7,6 +7,7 @@ use crate::alert::Evaluation;
 use crate::batch::{Batch, View};
 use crate::config::Prepare;
 use crate::field::{Field, FixedField, Kind, check_path};
+use crate::state::Host;
 use crate::verdict::Verdicts;
 use crate::writer::{Columns, Writer};
 
@@ -19,6 +20,9 @@ pub trait Plugin: Sized + 'static {
     const NAME: &'static str;
     #[doc(hidden)]
     const VERSION: &'static str;
+    /// The schema version of its state, where it keeps any.
+    #[doc(hidden)]
+    const STATE: Option<u32>;
     #[doc(hidden)]
     fn shape() -> Shape;
     #[doc(hidden)]
@@ -51,19 +55,19 @@ impl Columnar {
 /// A [`Plugin`] that judges events.
 pub trait Validator: Plugin {
     #[doc(hidden)]
-    fn validate(view: &View<'_>, settings: &Self::Settings) -> Verdicts;
+    fn validate(view: &View<'_>, settings: &Self::Settings, host: &Host) -> Verdicts;
 }
 
 /// A [`Plugin`] that adds to events.
 pub trait Enricher: Plugin {
     #[doc(hidden)]
-    fn enrich<'a>(view: &'a View<'a>, settings: &'a Self::Settings, writer: &mut Writer<'a>);
+    fn enrich<'a>(view: &'a View<'a>, settings: &'a Self::Settings, host: &Host, writer: &mut Writer<'a>);
 }
 
 /// A [`Plugin`] that raises alerts.
 pub trait Alerter: Plugin {
     #[doc(hidden)]
-    fn evaluate(view: &View<'_>, settings: &Self::Settings) -> Evaluation;
+    fn evaluate(view: &View<'_>, settings: &Self::Settings, host: &Host) -> Evaluation;
 }
 
 /// What a plugin tells the host about itself.
@@ -77,14 +81,17 @@ pub struct Manifest {
     pub reads: Vec<Field>,
     /// The fields it writes, in the order of its answer's columns.
     pub writes: Vec<Field>,
+    /// The schema version of the state that it keeps; `None`: it keeps none.
+    pub state: Option<u32>,
 }
 
-/// A configured plugin.
+/// A configured plugin. In native tests it has a state of its own, which lasts from batch to batch.
 pub struct Loaded<P: Plugin> {
     settings: P::Settings,
     manifest: Manifest,
     read_kinds: Vec<Kind>,
     write_kinds: Vec<Kind>,
+    host: Host,
 }
 
 impl<P: Plugin> fmt::Debug for Loaded<P> {
@@ -108,8 +115,9 @@ impl<P: Plugin> Loaded<P> {
         }
         let kinds = |fields: &[Field]| fields.iter().map(|field| field.kind).collect();
         let (read_kinds, write_kinds) = (kinds(&reads), kinds(&writes));
-        let manifest = Manifest { name: P::NAME.to_owned(), version: P::VERSION.to_owned(), reads, writes };
-        Ok(Loaded { settings, manifest, read_kinds, write_kinds })
+        let state = P::STATE.filter(|_| settings.keeps_state());
+        let manifest = Manifest { name: P::NAME.to_owned(), version: P::VERSION.to_owned(), reads, writes, state };
+        Ok(Loaded { settings, manifest, read_kinds, write_kinds, host: Host::default() })
     }
 
     /// What the plugin tells the host.
@@ -127,6 +135,12 @@ impl<P: Plugin> Loaded<P> {
         &self.read_kinds
     }
 
+    /// Where its state is.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
     fn view<'b>(&self, batch: &'b Batch) -> View<'b> {
         assert!(batch.kinds() == self.read_kinds, "the batch's fields are not the ones in the plugin's manifest");
         batch.view(P::shape().reads.fixed.len())
@@ -139,7 +153,7 @@ impl<P: Validator> Loaded<P> {
     /// # Panics
     /// When the batch's fields are not those of the manifest, or the plugin's function panics. So do the other two.
     pub fn validate(&self, batch: &Batch) -> Verdicts {
-        P::validate(&self.view(batch), &self.settings)
+        P::validate(&self.view(batch), &self.settings, &self.host)
     }
 }
 
@@ -148,7 +162,7 @@ impl<P: Enricher> Loaded<P> {
     pub fn enrich(&self, batch: &Batch) -> Columns {
         let view = self.view(batch);
         let mut writer = Writer::new(batch.events(), &self.write_kinds);
-        P::enrich(&view, &self.settings, &mut writer);
+        P::enrich(&view, &self.settings, &self.host, &mut writer);
         writer.finish()
     }
 }
@@ -156,7 +170,7 @@ impl<P: Enricher> Loaded<P> {
 impl<P: Alerter> Loaded<P> {
     /// What the plugin raises about a batch.
     pub fn evaluate(&self, batch: &Batch) -> Evaluation {
-        P::evaluate(&self.view(batch), &self.settings)
+        P::evaluate(&self.view(batch), &self.settings, &self.host)
     }
 }
 

@@ -4,8 +4,10 @@ use crate::alert::{Alert, Evaluation};
 use crate::batch::View;
 use crate::columns::{EventColumns, Suspects};
 use crate::config::Prepare;
+use crate::events::Events;
 use crate::fields::Fields;
 use crate::output::Output;
+use crate::state::{Host, State};
 use crate::verdict::{Verdict, Verdicts};
 use crate::writer::Writer;
 
@@ -60,5 +62,20 @@ pub fn evaluate<'a, F: Fields<'a>, A: IntoIterator<Item = Alert>>(
             }
         }
     }
+    evaluation
+}
+
+/// Raises alerts about a batch as a whole, with state.
+#[inline]
+pub fn evaluate_batch<'a, F: Fields<'a>>(
+    view: &'a View<'a>,
+    host: &Host,
+    raise: impl FnOnce(Events<'a, F>, &mut State<'_>) -> Evaluation,
+) -> Evaluation {
+    let mut state = State::open(host, view.times());
+    let mut evaluation = raise(Events::of(view), &mut state);
+    state.finish();
+    // Of one event in the order in which they were raised.
+    evaluation.alerts.sort_by_key(|(event, _)| *event);
     evaluation
 }

@@ -3,40 +3,75 @@
 
 use proc_macro2::{Group, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
+use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Ident, ItemFn, Result, ReturnType, Type};
+use syn::{Error, FnArg, Ident, ItemFn, LitInt, Result, ReturnType, Token, Type};
 
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Validator,
     Enricher,
     Alerter,
+    /// Takes the events of a batch at once.
+    StatefulAlerter,
 }
 
 pub(crate) fn expand(kind: Kind, arguments: TokenStream, function: TokenStream) -> Result<TokenStream> {
-    if !arguments.is_empty() {
-        let message = format!("`#[{}]` takes no arguments: the config is the function's second parameter", kind.word());
-        return Err(Error::new_spanned(arguments, message));
-    }
+    let arguments: Arguments = syn::parse2(arguments)?;
     let item: ItemFn = syn::parse2(function.clone())
         .map_err(|why| Error::new(why.span(), format!("`#[{}]` stands on a function: {why}", kind.word())))?;
-    let signature = Signature::parse(kind, &item)?;
+    let signature = Signature::parse(kind, &item, arguments)?;
     let plugin = plugin(kind, &item, &signature);
     let run = run(kind, &item.sig.ident, &signature);
     let exports = exports(kind, &item.sig.ident);
     Ok(quote! { #item #plugin #run #exports })
 }
 
+/// What stands in the attribute's parentheses.
+#[derive(Default)]
+struct Arguments {
+    /// The schema version of the plugin's state.
+    state: Option<LitInt>,
+}
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut arguments = Arguments::default();
+        while !input.is_empty() {
+            let name: Ident = input.parse()?;
+            let wrong =
+                || Error::new(name.span(), "it takes `state = 1`, the version of what the plugin stores, or nothing");
+            if name != "state" || arguments.state.is_some() {
+                return Err(wrong());
+            }
+            input.parse::<Token![=]>().map_err(|_| wrong())?;
+            arguments.state = Some(input.parse().map_err(|_| wrong())?);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(arguments)
+    }
+}
+
 /// What the function takes and answers. The types have `'_` for every lifetime but `'static`.
 struct Signature {
+    /// Of a function with state, the events.
     fields: TokenStream,
+    /// The schema version.
+    state: Option<LitInt>,
     settings: Option<TokenStream>,
     answer: TokenStream,
 }
 
 impl Signature {
-    fn parse(kind: Kind, item: &ItemFn) -> Result<Self> {
+    fn parse(kind: Kind, item: &ItemFn, arguments: Arguments) -> Result<Self> {
         let signature = &item.sig;
+        let kind = match (&arguments.state, kind) {
+            (Some(_), Kind::Alerter) => Kind::StatefulAlerter,
+            (Some(version), _) => return Err(Error::new_spanned(version, "only an alerter takes `state`")),
+            (None, kind) => kind,
+        };
         if let Some(keyword) = &signature.asyncness {
             return Err(Error::new_spanned(keyword, "a plugin's function has nothing to wait for: remove `async`"));
         }
@@ -50,13 +85,19 @@ impl Signature {
             return Err(Error::new_spanned(answer, format!("name the type it answers: {}", kind.example())));
         }
         let mut inputs = signature.inputs.iter();
-        let (fields, settings) = (inputs.next(), inputs.next());
-        if let Some(third) = inputs.next() {
-            let message = format!("it takes the fields and at most a config: {}", kind.example());
-            return Err(Error::new_spanned(third, message));
+        let fields = inputs.next();
+        if arguments.state.is_some() && !inputs.next().is_some_and(is_mutable) {
+            let message = format!("its second parameter is the state, by `&mut`: {}", kind.example());
+            return Err(Error::new_spanned(&signature.ident, message));
+        }
+        let settings = inputs.next();
+        if let Some(more) = inputs.next() {
+            let message = format!("after these it takes at most a config: {}", kind.example());
+            return Err(Error::new_spanned(more, message));
         }
         Ok(Signature {
             fields: fields_type(kind, fields, &signature.ident)?,
+            state: arguments.state,
             settings: settings.map(|settings| settings_type(kind, settings)).transpose()?,
             answer: erase_lifetimes(quote!(#answer)),
         })
@@ -77,6 +118,15 @@ fn fields_type(kind: Kind, input: Option<&FnArg>, function: &Ident) -> Result<To
     }
 }
 
+fn is_mutable(input: &FnArg) -> bool {
+    match input {
+        FnArg::Typed(parameter) => {
+            matches!(parameter.ty.as_ref(), Type::Reference(reference) if reference.mutability.is_some())
+        }
+        FnArg::Receiver(_) => false,
+    }
+}
+
 fn settings_type(kind: Kind, input: &FnArg) -> Result<TokenStream> {
     match input {
         FnArg::Typed(parameter) => match parameter.ty.as_ref() {
@@ -85,7 +135,7 @@ fn settings_type(kind: Kind, input: &FnArg) -> Result<TokenStream> {
                 Ok(quote!(#ty))
             }
             ty => {
-                let message = format!("its second parameter is the config, by reference: {}", kind.example());
+                let message = format!("the config comes by reference: {}", kind.example());
                 Err(Error::new_spanned(ty, message))
             }
         },
@@ -96,20 +146,21 @@ fn settings_type(kind: Kind, input: &FnArg) -> Result<TokenStream> {
 /// The type that has the function's name.
 fn plugin(kind: Kind, item: &ItemFn, signature: &Signature) -> TokenStream {
     let (visibility, name) = (&item.vis, &item.sig.ident);
-    let Signature { fields, settings, answer } = signature;
+    let Signature { fields, state, settings, answer } = signature;
     let none = quote!(::wasmill_sdk::__private::NoConfig);
     let settings = settings.as_ref().unwrap_or(&none);
-    let columnar = |ty: &TokenStream, of: TokenStream| {
-        quote! {
-            ::wasmill_sdk::__private::Columnar {
-                fixed: <#ty as ::wasmill_sdk::#of<'_>>::FIELDS,
-                dynamic: <#ty as ::wasmill_sdk::#of<'_>>::DYNAMIC,
-            }
-        }
+    let columnar =
+        |ty: TokenStream| quote!(::wasmill_sdk::__private::Columnar { fixed: <#ty>::FIELDS, dynamic: <#ty>::DYNAMIC });
+    let reads = columnar(match state {
+        None => quote!(#fields as ::wasmill_sdk::Fields<'_>),
+        Some(_) => fields.clone(),
+    });
+    let version = match state {
+        None => quote!(::core::option::Option::None),
+        Some(version) => quote!(::core::option::Option::Some(#version)),
     };
-    let reads = columnar(fields, quote!(Fields));
     let writes = match kind {
-        Kind::Enricher => columnar(answer, quote!(Output)),
+        Kind::Enricher => columnar(quote!(#answer as ::wasmill_sdk::Output<'_>)),
         _ => quote!(::wasmill_sdk::__private::Columnar::NONE),
     };
     let can_require = matches!(kind, Kind::Validator);
@@ -124,6 +175,7 @@ fn plugin(kind: Kind, item: &ItemFn, signature: &Signature) -> TokenStream {
             type Settings = #settings;
             const NAME: &'static str = ::core::env!("CARGO_PKG_NAME");
             const VERSION: &'static str = ::core::env!("CARGO_PKG_VERSION");
+            const STATE: ::core::option::Option<u32> = #version;
             fn shape() -> ::wasmill_sdk::__private::Shape {
                 ::wasmill_sdk::__private::Shape { reads: #reads, writes: #writes, can_require: #can_require }
             }
@@ -141,16 +193,28 @@ fn plugin(kind: Kind, item: &ItemFn, signature: &Signature) -> TokenStream {
 
 /// The loop over a batch.
 fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
-    let Signature { fields, settings, answer } = signature;
+    let Signature { fields, state, settings, answer } = signature;
     let settings = settings.as_ref().map(|_| quote!(, settings));
     // At the place of the answer, so that a wrong type is shown there; as the macro's code, so that no lint is.
     let place = Span::call_site().located_at(answer.span());
     let call = quote_spanned!(place=> |fields| #name(fields #settings));
+    let host = quote!(&::wasmill_sdk::state::Host);
+    let evaluate = match state {
+        None => quote!(::wasmill_sdk::__private::run::evaluate::<#fields, _>(view, #call)),
+        Some(_) => {
+            let call = quote_spanned!(place=> |events, state| #name(events, state #settings));
+            quote!(::wasmill_sdk::__private::run::evaluate_batch(view, host, #call))
+        }
+    };
     match kind {
         Kind::Validator => quote! {
             #[automatically_derived]
             impl ::wasmill_sdk::Validator for #name {
-                fn validate(view: &::wasmill_sdk::__private::View<'_>, settings: &Self::Settings) -> ::wasmill_sdk::Verdicts {
+                fn validate(
+                    view: &::wasmill_sdk::__private::View<'_>,
+                    settings: &Self::Settings,
+                    _: #host,
+                ) -> ::wasmill_sdk::Verdicts {
                     let _ = settings;
                     ::wasmill_sdk::__private::run::validate::<#fields, _>(view, settings, #call)
                 }
@@ -162,6 +226,7 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
                 fn enrich<'a>(
                     view: &'a ::wasmill_sdk::__private::View<'a>,
                     settings: &'a Self::Settings,
+                    _: #host,
                     writer: &mut ::wasmill_sdk::Writer<'a>,
                 ) {
                     let _ = settings;
@@ -169,12 +234,16 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
                 }
             }
         },
-        Kind::Alerter => quote! {
+        Kind::Alerter | Kind::StatefulAlerter => quote! {
             #[automatically_derived]
             impl ::wasmill_sdk::Alerter for #name {
-                fn evaluate(view: &::wasmill_sdk::__private::View<'_>, settings: &Self::Settings) -> ::wasmill_sdk::Evaluation {
-                    let _ = settings;
-                    ::wasmill_sdk::__private::run::evaluate::<#fields, _>(view, #call)
+                fn evaluate(
+                    view: &::wasmill_sdk::__private::View<'_>,
+                    settings: &Self::Settings,
+                    host: #host,
+                ) -> ::wasmill_sdk::Evaluation {
+                    let _ = (settings, host);
+                    #evaluate
                 }
             }
         },
@@ -203,7 +272,7 @@ impl Kind {
         match self {
             Kind::Validator => "validator",
             Kind::Enricher => "enricher",
-            Kind::Alerter => "alerter",
+            Kind::Alerter | Kind::StatefulAlerter => "alerter",
         }
     }
 
@@ -212,6 +281,9 @@ impl Kind {
             Kind::Validator => "`fn name(log: Log<'_>, config: &Config) -> Verdict`",
             Kind::Enricher => "`fn name<'a>(log: Log<'a>, config: &'a Config) -> Out<'a>`",
             Kind::Alerter => "`fn name(log: Log<'_>, config: &Config) -> Option<Alert>`",
+            Kind::StatefulAlerter => {
+                "`fn name(logs: Events<'_, Log<'_>>, state: &mut State<'_>, config: &Config) -> Evaluation`"
+            }
         }
     }
 }
@@ -328,6 +400,6 @@ mod tests {
             ),
         )
         .unwrap_err();
-        assert!(arguments.to_string().contains("takes no arguments"));
+        assert!(arguments.to_string().contains("it takes `state = 1`"));
     }
 }

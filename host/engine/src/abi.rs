@@ -44,6 +44,13 @@ pub(crate) struct Manifest {
     pub(crate) version: String,
     pub(crate) reads: Vec<Field>,
     pub(crate) writes: Vec<Field>,
+    pub(crate) state: Option<StateSchema>,
+}
+
+#[derive(ComponentType, Lift, Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[component(record)]
+pub(crate) struct StateSchema {
+    pub(crate) version: u32,
 }
 
 /// A batch as it goes to a guest.

@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn check(reads: Vec<abi::Field>, writes: Vec<abi::Field>, kinds: Kinds) -> Result<Manifest, String> {
-        let manifest = abi::Manifest { name: "a-b".into(), version: "0.1.0".into(), reads, writes };
+        let manifest = abi::Manifest { name: "a-b".into(), version: "0.1.0".into(), reads, writes, state: None };
         Manifest::check(&manifest, kinds)
     }
 
@@ -138,6 +138,7 @@ mod tests {
             version: "1".into(),
             reads: Vec::new(),
             writes: Vec::new(),
+            state: None,
         };
         assert!(Manifest::check(&named(&"n".repeat(64)), ENRICHER).is_ok());
         for name in ["", "a b", "a\n", &"n".repeat(65)] {

@@ -79,6 +79,7 @@ fn manifest(deed: Deed<'_>) -> Result<Manifest, String> {
         version: "0.1.0".to_owned(),
         reads: vec![field("do", FieldKind::Text)],
         writes: Vec::new(),
+        state: None,
     };
     let reads = &mut manifest.reads;
     match deed.word {

@@ -74,6 +74,6 @@ impl Plugin for Rogue {
         let mut reads = vec![read("do", FieldKind::Text, false), read("n", FieldKind::Integer, config.required)];
         reads.extend((2..config.reads).map(|n| read(&format!("field{n}"), FieldKind::Json, false)));
         let writes = vec![read("out.text", FieldKind::Text, false), read("out.sum", FieldKind::Integer, false)];
-        Ok(Manifest { name: config.name, version: "0.1.0".into(), reads, writes })
+        Ok(Manifest { name: config.name, version: "0.1.0".into(), reads, writes, state: None })
     }
 }
