@@ -66,6 +66,13 @@ impl<P: Plugin> Loaded<P> {
 }
 
 impl<P: Plugin> Loaded<P> {
+    /// The same plugin with the state that another one has now: what a restart finds.
+    #[must_use]
+    pub fn with_state_of(self, other: &Self) -> Self {
+        self.host().take_over(other.host());
+        self
+    }
+
     /// The values in the plugin's state that still live, by key.
     pub fn stored(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         self.host().stored()

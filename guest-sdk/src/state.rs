@@ -239,7 +239,9 @@ impl<'h> State<'h> {
     /// each batch.
     pub fn fetch_due(&mut self, most: usize) {
         let Some(until) = self.clocks().last().copied() else { return };
-        let limit = u32::try_from(most.saturating_mul(self.times.len())).unwrap_or(u32::MAX);
+        // Those that the batch puts anew are passed over, and must not use up what is asked for.
+        let limit = most.saturating_mul(self.times.len()).saturating_add(self.keys.len());
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         // Keys that were named come before those that are named here.
         self.fetch();
         let DueKeys { keys, ends, values } = self.host.due(until, limit);

@@ -1,6 +1,7 @@
 //! The keys that become due during a batch: those that the host knew, and those that were put meanwhile.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use super::keys::{Key, Keys};
 
@@ -10,8 +11,7 @@ pub(super) struct Due {
     expected: Vec<(i64, Key)>,
     done: usize,
     /// What was put during the batch: wake, the key's bytes for their order, and the key.
-    added: BTreeSet<(i64, Vec<u8>, u32)>,
-    keys: Vec<Key>,
+    added: BinaryHeap<Reverse<(i64, Vec<u8>, Key)>>,
     /// Keys that one event is given.
     pub(super) most: usize,
     /// The event that was asked for last, and how many it was given.
@@ -27,8 +27,7 @@ impl Due {
     /// Adds a key that was put with a wake within the batch.
     #[cold]
     pub(super) fn add(&mut self, wake: i64, key: Key, bytes: &[u8]) {
-        self.keys.push(key);
-        self.added.insert((wake, bytes.to_vec(), self.keys.len() as u32 - 1));
+        self.added.push(Reverse((wake, bytes.to_vec(), key)));
     }
 
     /// Takes the next key for an event. What is no longer `is_due` is passed over.
@@ -48,11 +47,11 @@ impl Due {
         while self.expected.get(self.done).is_some_and(|(wake, key)| !is_due(*wake, *key)) {
             self.done += 1;
         }
-        while self.added.first().is_some_and(|(wake, _, key)| !is_due(*wake, self.keys[*key as usize])) {
-            self.added.pop_first();
+        while self.added.peek().is_some_and(|Reverse((wake, _, key))| !is_due(*wake, *key)) {
+            self.added.pop();
         }
         let expected = self.expected.get(self.done).copied();
-        let added = self.added.first().map(|(wake, _, key)| (*wake, self.keys[*key as usize]));
+        let added = self.added.peek().map(|Reverse((wake, _, key))| (*wake, *key));
         let order = |(wake, key): (i64, Key)| (wake, keys.bytes(key));
         let is_added = match (expected, added) {
             (Some(expected), Some(added)) => order(added) < order(expected),
@@ -61,7 +60,7 @@ impl Due {
         let next = if is_added { added } else { expected };
         let (wake, key) = next.filter(|(wake, _)| *wake <= clock)?;
         if is_added {
-            self.added.pop_first();
+            self.added.pop();
         } else {
             self.done += 1;
         }

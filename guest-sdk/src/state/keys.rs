@@ -1,7 +1,7 @@
 //! The keys of a batch: the same bytes are the same key.
 
 /// A key of a batch. Only the [`State`](super::State) that made it knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(u32);
 
 impl Key {

@@ -12,7 +12,7 @@ const STEP_NS: i64 = 86_400_000_000_000;
 #[derive(Debug, Default)]
 pub struct Host(Mutex<Memory>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memory {
     values: BTreeMap<Vec<u8>, (Vec<u8>, Life)>,
     clock: Option<i64>,
@@ -81,6 +81,12 @@ impl Host {
         let clock = memory.clock.unwrap_or(GONE);
         let living = memory.values.iter().filter(|(_, (_, life))| life.expires > clock);
         living.map(|(key, (value, _))| (key.clone(), value.clone())).collect()
+    }
+
+    /// Becomes what another one is now.
+    pub(crate) fn take_over(&self, other: &Host) {
+        let memory = other.memory().clone();
+        *self.memory() = memory;
     }
 
     // A panic of the plugin under test leaves the map whole.
