@@ -69,12 +69,7 @@ fn find(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules) ->
 }
 
 /// The key and the value of an event that a rule matches; `None`: it has no value for the rule to count.
-fn remember(
-    rule: &Rule,
-    columns: Columns<'_>,
-    state: &mut State<'_>,
-    key: &mut Vec<u8>,
-) -> Option<(Option<Key>, u64)> {
+fn remember(rule: &Rule, columns: Columns<'_>, state: &mut State<'_>, key: &mut Vec<u8>) -> Option<(Option<Key>, u64)> {
     let Some(memory) = &rule.memory else { return Some((None, 0)) };
     let value = memory.value(&columns)?;
     key.clear();

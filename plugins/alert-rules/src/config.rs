@@ -1,5 +1,6 @@
 //! What the operator writes.
 
+use crate::duration::Duration;
 use wasmill_sdk::{Config, ConfigError, ConfigValue, FromConfig};
 
 /// The whole config.
@@ -25,6 +26,41 @@ pub struct RuleSettings {
     /// Templates by the label's name.
     #[config(default)]
     pub labels: Labels,
+    /// Alerts only when there are many events that match, by key.
+    pub rate: Option<RateSettings>,
+    /// Alerts only when the events that match have many different values, by key.
+    pub distinct: Option<DistinctSettings>,
+    /// Alerts when no more events match, by key.
+    pub absent: Option<AbsentSettings>,
+    /// How long there is no other alert about the same key.
+    pub quiet: Option<Duration>,
+}
+
+/// How many events that match are too many.
+#[derive(Debug, Config)]
+pub struct RateSettings {
+    /// So many are not.
+    pub more_than: u32,
+    /// How close together they have to lie.
+    pub within: Duration,
+}
+
+/// How many different values are too many.
+#[derive(Debug, Config)]
+pub struct DistinctSettings {
+    /// The path of the field that has the values.
+    pub field: String,
+    /// So many are not.
+    pub more_than: u32,
+    /// How close together they have to lie.
+    pub within: Duration,
+}
+
+/// When the next event that matches is missing.
+#[derive(Debug, Config)]
+pub struct AbsentSettings {
+    /// How far it may lie behind the last one.
+    pub within: Duration,
 }
 
 /// The severities by their names in the config.

@@ -1,18 +1,26 @@
-//! Raises alerts by the rules in its config: one expression each, over the fields of one event.
+//! Raises alerts by the rules in its config: one expression each over the fields of one event, and, where a rule says so, how
+//! many events match, how many different values they have, or that none comes any more.
 //!
 //! The rules are compiled once, when the plugin is loaded; every field that they name becomes a column of the batch. An
-//! event that no rule matches allocates nothing. The README has the config and its limits. Deliberately absent: rates,
-//! counts and everything else that would need to remember earlier events.
+//! event that no rule matches allocates nothing. The README has the config and its limits.
 
+mod batch;
 mod columns;
 mod config;
+mod duration;
+mod entry;
+mod hash;
+mod memory;
 mod rules;
 mod template;
+mod watch;
 
 use columns::Columns;
-use wasmill_sdk::{Alert, Fields, Slots};
+use wasmill_sdk::state::State;
+use wasmill_sdk::{Evaluation, Events, Fields, Slots};
 
-pub use config::{Labels, RuleSettings, Settings, SeveritySetting};
+pub use config::{AbsentSettings, DistinctSettings, Labels, RateSettings, RuleSettings, Settings, SeveritySetting};
+pub use duration::Duration;
 pub use rules::Rules;
 
 /// The fields that the rules name.
@@ -22,11 +30,22 @@ pub struct Event<'a> {
     slots: Slots<'a>,
 }
 
-/// One alert per rule that matches, in the order of the rules.
-#[wasmill_sdk::alerter]
-pub fn raise_alerts(event: Event<'_>, rules: &Rules) -> impl Iterator<Item = Alert> {
-    let columns = Columns(event.slots);
-    rules.iter().filter(move |rule| rule.when.matches(&columns)).map(move |rule| rule.alert(&columns))
+/// The alerts of the rules, of each event first those about keys that are absent, then in the order of the rules.
+#[wasmill_sdk::alerter(state = 1)]
+pub fn raise_alerts(events: Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules) -> Evaluation {
+    if rules.keep_state {
+        return Evaluation { alerts: batch::evaluate(&events, state, rules) };
+    }
+    let mut evaluation = Evaluation::default();
+    for (event, Event { slots }) in events.iter() {
+        let columns = Columns(slots);
+        for rule in rules.iter() {
+            if rule.when.matches(&columns) {
+                evaluation.alerts.push((event as u32, rule.alert_at_once(columns)));
+            }
+        }
+    }
+    evaluation
 }
 
 #[cfg(test)]

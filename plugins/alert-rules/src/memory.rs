@@ -39,7 +39,9 @@ impl Memory {
                 (What::Distinct(distinct.more_than), Some(("distinct", distinct.within)), distinct.field.as_str())
             }
             (None, None, Some(absent)) => (What::Absent, Some(("absent", absent.within)), ""),
-            _ => return Err("it has more than one of `rate`, `distinct` and `absent`; write a rule for each".to_owned()),
+            _ => {
+                return Err("it has more than one of `rate`, `distinct` and `absent`; write a rule for each".to_owned());
+            }
         };
         if let Some((name, Duration { ns })) = within
             && ns < WITHIN_MIN_NS

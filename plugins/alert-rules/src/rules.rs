@@ -2,7 +2,9 @@
 
 use crate::columns::{Columns, Registry};
 use crate::config::{Labels, RuleSettings, Settings, SeveritySetting};
-use crate::template::Template;
+use crate::memory::Memory;
+use crate::template::{Known, Scope, Template, text_of};
+use crate::watch::{Facts, What};
 use wasmill_expr::Program;
 use wasmill_sdk::{Alert, Field, Prepare, Severity};
 
@@ -21,19 +23,27 @@ pub(crate) const SUMMARY_BYTES_MAX: usize = 1024;
 pub(crate) const KEY_BYTES_MAX: usize = 256;
 /// Bytes of a label's value; what is longer is cut off.
 pub(crate) const LABEL_BYTES_MAX: usize = 256;
+/// The label that tells how many alerts were kept back, unless the rule has one of its own by this name.
+const SUPPRESSED: &str = "suppressed";
 
 /// The compiled rules of a config.
 #[derive(Debug)]
 pub struct Rules {
     rules: Vec<Rule>,
     reads: Vec<Field>,
+    /// Whether any rule remembers something.
+    pub(crate) keep_state: bool,
+    /// Whether any rule awaits keys.
+    pub(crate) await_keys: bool,
 }
 
 /// One compiled rule.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) when: Program,
-    name: String,
+    pub(crate) name: String,
+    /// Of a rule that remembers something of each key.
+    pub(crate) memory: Option<Memory>,
     severity: Severity,
     key: Option<Template>,
     summary: Template,
@@ -45,18 +55,50 @@ impl Rules {
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Rule> {
         self.rules.iter()
     }
+
+    /// The rule of this number.
+    pub(crate) fn rule(&self, number: u32) -> &Rule {
+        &self.rules[number as usize]
+    }
+
+    /// The rule that remembers something under a key in state.
+    pub(crate) fn of_key(&self, key: &[u8]) -> Option<(&Rule, &Memory)> {
+        let mut memories = self.rules.iter().filter_map(|rule| Some((rule, rule.memory.as_ref()?)));
+        memories.find(|(_, memory)| key.starts_with(&memory.prefix))
+    }
 }
 
 impl Rule {
-    /// The alert that the rule raises about an event.
+    /// Appends the key of an event.
+    #[inline]
+    pub(crate) fn append_key(&self, columns: &Columns<'_>, text: &mut Vec<u8>) {
+        if let Some(key) = &self.key {
+            key.append(columns, text, KEY_BYTES_MAX);
+        }
+    }
+
+    /// The alert that the rule raises about an event for which it remembers nothing.
     #[cold]
-    pub(crate) fn alert(&self, columns: &Columns<'_>) -> Alert {
-        let key = self.key.as_ref().map(|key| key.render(columns, KEY_BYTES_MAX)).unwrap_or_default();
-        let summary = self.summary.render(columns, SUMMARY_BYTES_MAX);
-        let alert = Alert::new(self.name.clone(), key, self.severity, summary);
-        self.labels
-            .iter()
-            .fold(alert, |alert, (name, value)| alert.label(name.clone(), value.render(columns, LABEL_BYTES_MAX)))
+    pub(crate) fn alert_at_once(&self, columns: Columns<'_>) -> Alert {
+        let mut key = Vec::new();
+        self.append_key(&columns, &mut key);
+        self.alert(text_of(key), columns, Facts::NONE)
+    }
+
+    /// The alert that the rule raises about a key.
+    #[cold]
+    pub(crate) fn alert(&self, key: String, columns: Columns<'_>, facts: Facts) -> Alert {
+        let known = Known { columns, key: &key, facts };
+        let summary = self.summary.render(&known, SUMMARY_BYTES_MAX);
+        let mut alert = Alert::new(self.name.clone(), key.clone(), self.severity, summary);
+        for (name, value) in &self.labels {
+            alert = alert.label(name.clone(), value.render(&known, LABEL_BYTES_MAX));
+        }
+        let says_so = self.labels.iter().any(|(name, _)| name == SUPPRESSED);
+        if facts.suppressed > 0 && !says_so {
+            alert = alert.label(SUPPRESSED, facts.suppressed.to_string());
+        }
+        alert
     }
 }
 
@@ -80,11 +122,18 @@ impl Prepare for Rules {
             let rule = compile(settings, &mut registry).map_err(|why| format!("rule `{}`: {why}", settings.name))?;
             rules.push(rule);
         }
-        Ok(Rules { rules, reads: registry.into_fields() })
+        let watches = || rules.iter().filter_map(|rule| rule.memory.as_ref()).map(|memory| memory.watch);
+        let keep_state = watches().next().is_some();
+        let await_keys = watches().any(|watch| watch.what == What::Absent);
+        Ok(Rules { keep_state, await_keys, rules, reads: registry.into_fields() })
     }
 
     fn reads(&self) -> Vec<Field> {
         self.reads.clone()
+    }
+
+    fn keeps_state(&self) -> bool {
+        self.keep_state
     }
 }
 
@@ -93,25 +142,32 @@ fn compile(settings: &RuleSettings, registry: &mut Registry) -> Result<Rule, Str
     let slots: Vec<usize> = when.columns().iter().map(|column| registry.column(column)).collect();
     when.bind(&slots);
     let key = match &settings.key {
-        Some(key) => Some(Template::path_or_template(key, registry).map_err(|why| wrong("its", "key", &why))?),
+        Some(key) => Some(Template::key(key, registry).map_err(|why| wrong("its", "key", &why))?),
         None => None,
     };
-    let summary = Template::parse(&settings.summary, registry).map_err(|why| wrong("its", "summary", &why))?;
-    let labels = labels(&settings.labels, registry)?;
+    let memory = Memory::compile(settings, registry)?;
+    let scope = match memory.as_ref().map_or(What::Every, |memory| memory.watch.what) {
+        What::Every => Scope::Event,
+        What::Rate(_) | What::Distinct(_) => Scope::Window,
+        What::Absent => Scope::Absent,
+    };
+    let summary = Template::parse(&settings.summary, scope, registry).map_err(|why| wrong("its", "summary", &why))?;
+    let labels = labels(&settings.labels, scope, registry)?;
     if registry.len() > COLUMNS_MAX {
         return Err(format!("with it the rules read more than {COLUMNS_MAX} fields; split them over several copies"));
     }
-    Ok(Rule { when, name: settings.name.clone(), severity: settings.severity.into(), key, summary, labels })
+    let (name, severity) = (settings.name.clone(), settings.severity.into());
+    Ok(Rule { when, name, memory, severity, key, summary, labels })
 }
 
-fn labels(settings: &Labels, registry: &mut Registry) -> Result<Vec<(String, Template)>, String> {
+fn labels(settings: &Labels, scope: Scope, registry: &mut Registry) -> Result<Vec<(String, Template)>, String> {
     if settings.0.len() > LABELS_MAX {
         return Err(format!("more than {LABELS_MAX} labels"));
     }
     let mut labels = Vec::with_capacity(settings.0.len());
     for (name, value) in &settings.0 {
         check_name(name).map_err(|why| wrong("its label", name, why))?;
-        let template = Template::parse(value, registry).map_err(|why| wrong("its label", name, &why))?;
+        let template = Template::parse(value, scope, registry).map_err(|why| wrong("its label", name, &why))?;
         labels.push((name.clone(), template));
     }
     Ok(labels)

@@ -1,8 +1,10 @@
-//! Templates: text with `{field.path}` placeholders.
+//! Templates: text with placeholders, `{field.path}` for a field and `{$count}` for what the rule knows beyond its event.
 
 use crate::columns::{Columns, Registry};
+use crate::watch::Facts;
 use std::borrow::Cow;
 use wasmill_expr::Value;
+use wasmill_expr::time::format_rfc3339;
 use wasmill_sdk::check_path;
 
 /// Bytes of a template as written.
@@ -22,14 +24,78 @@ enum Part {
     Text(String),
     /// The slot of a field's raw JSON token.
     Field(usize),
+    Fact(Fact),
+}
+
+/// What a rule knows beyond its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fact {
+    Key,
+    Count,
+    Suppressed,
+    LastSeen,
+}
+
+impl Fact {
+    const ALL: [(&str, Fact); 4] = [
+        ("$key", Fact::Key),
+        ("$count", Fact::Count),
+        ("$suppressed", Fact::Suppressed),
+        ("$last_seen", Fact::LastSeen),
+    ];
+}
+
+/// What may stand in a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A rule's key: fields.
+    Key,
+    /// Fields, and what a rule without windows knows.
+    Event,
+    /// Fields, and what a rule with a window knows.
+    Window,
+    /// What a rule knows of a key that is absent: there is no event that could have fields.
+    Absent,
+}
+
+impl Scope {
+    fn check(self, fact: Option<Fact>) -> Result<(), &'static str> {
+        let why = match (self, fact) {
+            (Scope::Key, Some(_)) => "a key is made of fields alone",
+            (Scope::Absent, None) => "an event that does not come has no fields; write `{$key}` or `{$last_seen}`",
+            (Scope::Event | Scope::Absent, Some(Fact::Count)) => "only a rule with `rate` or `distinct` has a count",
+            (Scope::Event | Scope::Window, Some(Fact::LastSeen)) => "only a rule with `absent` tells when it last was",
+            _ => return Ok(()),
+        };
+        Err(why)
+    }
+}
+
+/// What placeholders are filled from.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    pub(crate) columns: Columns<'a>,
+    pub(crate) key: &'a str,
+    pub(crate) facts: Facts,
+}
+
+impl Known<'_> {
+    fn fact(&self, fact: Fact) -> String {
+        match fact {
+            Fact::Key => self.key.to_owned(),
+            Fact::Count => self.facts.count.to_string(),
+            Fact::Suppressed => self.facts.suppressed.to_string(),
+            Fact::LastSeen => format_rfc3339(self.facts.last_seen).as_str().to_owned(),
+        }
+    }
 }
 
 impl Template {
-    /// Parses a template: `{a.b}` is the field `a.b`, `{{` and `}}` are braces.
+    /// Parses a template: `{a.b}` is the field `a.b`, `{$count}` a fact, `{{` and `}}` are braces.
     ///
     /// # Errors
     /// A sentence that continues the template's name.
-    pub(crate) fn parse(source: &str, registry: &mut Registry) -> Result<Self, String> {
+    pub(crate) fn parse(source: &str, scope: Scope, registry: &mut Registry) -> Result<Self, String> {
         if source.len() > TEMPLATE_BYTES_MAX {
             return Err(format!("has more than {TEMPLATE_BYTES_MAX} bytes"));
         }
@@ -43,9 +109,9 @@ impl Template {
                 template.text(this);
                 after_both
             } else if this == "{"
-                && let Some((path, after_placeholder)) = after.split_once('}')
+                && let Some((name, after_placeholder)) = after.split_once('}')
             {
-                template.field(path, registry).map_err(|why| wrong(source, at, &why))?;
+                template.placeholder(name, scope, registry).map_err(|why| wrong(source, at, &why))?;
                 after_placeholder
             } else {
                 return Err(wrong(source, at, "a brace is alone; to write one, write it twice"));
@@ -55,37 +121,51 @@ impl Template {
         Ok(template)
     }
 
-    /// Parses what is a field's path when it has no braces, and a template otherwise.
+    /// Parses a rule's key: a field's path when it has no braces, and a template otherwise.
     ///
     /// # Errors
     /// As for [`Template::parse`].
-    pub(crate) fn path_or_template(source: &str, registry: &mut Registry) -> Result<Self, String> {
+    pub(crate) fn key(source: &str, registry: &mut Registry) -> Result<Self, String> {
         if source.contains(['{', '}']) || source.len() > TEMPLATE_BYTES_MAX {
-            return Self::parse(source, registry);
+            return Self::parse(source, Scope::Key, registry);
         }
         let mut template = Template(Vec::new());
-        template.field(source, registry).map_err(|why| wrong(source, 0, &why))?;
+        template.placeholder(source, Scope::Key, registry).map_err(|why| wrong(source, 0, &why))?;
         Ok(template)
     }
 
-    /// The text for an event, cut off before the character that would make it longer than `bytes_max`. A text field is
-    /// written as it is, any other value as its JSON, an absent or null one as `-`. Control characters, which could
-    /// break a line or drive a terminal, become spaces.
-    pub(crate) fn render(&self, columns: &Columns<'_>, bytes_max: usize) -> String {
-        let mut rendered = String::new();
+    /// The text, cut off before the character that would make it longer than `bytes_max`. A text field is written as it
+    /// is, any other value as its JSON, an absent or null one as `-`. Control characters, which could break a line or drive a
+    /// terminal, become spaces.
+    pub(crate) fn render(&self, known: &Known<'_>, bytes_max: usize) -> String {
+        let mut rendered = Vec::new();
         for part in &self.0 {
-            let text = match part {
-                Part::Text(text) => Cow::Borrowed(text.as_str()),
-                Part::Field(slot) => columns.token(*slot).map_or(Cow::Borrowed(NOTHING), readable),
+            let is_whole = match part {
+                Part::Text(text) => push(&mut rendered, text, bytes_max),
+                Part::Field(slot) => push(&mut rendered, &field(&known.columns, *slot), bytes_max),
+                Part::Fact(fact) => push(&mut rendered, &known.fact(*fact), bytes_max),
             };
-            for character in text.chars() {
-                if rendered.len() + character.len_utf8() > bytes_max {
-                    return rendered;
-                }
-                rendered.push(if character.is_control() { ' ' } else { character });
+            if !is_whole {
+                break;
             }
         }
-        rendered
+        text_of(rendered)
+    }
+
+    /// Appends the text of a template that names fields alone, as [`Template::render`] has it.
+    #[inline]
+    pub(crate) fn append(&self, columns: &Columns<'_>, rendered: &mut Vec<u8>, bytes_max: usize) {
+        let end = rendered.len() + bytes_max;
+        for part in &self.0 {
+            let is_whole = match part {
+                Part::Text(text) => push(rendered, text, end),
+                Part::Field(slot) => push(rendered, &field(columns, *slot), end),
+                Part::Fact(_) => unreachable!("a key is made of fields alone"),
+            };
+            if !is_whole {
+                break;
+            }
+        }
     }
 
     fn text(&mut self, text: &str) {
@@ -96,14 +176,45 @@ impl Template {
         }
     }
 
-    fn field(&mut self, path: &str, registry: &mut Registry) -> Result<(), String> {
-        check_path(path)?;
-        if self.0.iter().filter(|part| matches!(part, Part::Field(_))).count() == PLACEHOLDERS_MAX {
+    fn placeholder(&mut self, name: &str, scope: Scope, registry: &mut Registry) -> Result<(), String> {
+        if self.0.iter().filter(|part| !matches!(part, Part::Text(_))).count() == PLACEHOLDERS_MAX {
             return Err(format!("there are more than {PLACEHOLDERS_MAX} placeholders"));
         }
-        self.0.push(Part::Field(registry.json(path)));
+        if name.starts_with('$') {
+            let Some((_, fact)) = Fact::ALL.iter().find(|(of, _)| *of == name) else {
+                return Err(format!("`{name}` is not one of `$key`, `$count`, `$suppressed` and `$last_seen`"));
+            };
+            scope.check(Some(*fact))?;
+            self.0.push(Part::Fact(*fact));
+            return Ok(());
+        }
+        check_path(name)?;
+        scope.check(None)?;
+        self.0.push(Part::Field(registry.json(name)));
         Ok(())
     }
+}
+
+/// Appends a text as it may be shown, as long as all of `to` is no longer than `end`; whether it was.
+fn push(to: &mut Vec<u8>, text: &str, end: usize) -> bool {
+    if to.len() + text.len() <= end && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        to.extend_from_slice(text.as_bytes());
+        return true;
+    }
+    push_slowly(to, text, end)
+}
+
+#[cold]
+#[inline(never)]
+fn push_slowly(to: &mut Vec<u8>, text: &str, end: usize) -> bool {
+    for character in text.chars() {
+        if to.len() + character.len_utf8() > end {
+            return false;
+        }
+        let shown = if character.is_control() { ' ' } else { character };
+        to.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    true
 }
 
 #[cold]
@@ -112,9 +223,22 @@ fn wrong(source: &str, at: usize, why: &str) -> String {
     format!("is wrong at column {}: {why}", source[..at].chars().count() + 1)
 }
 
-fn readable(token: &str) -> Cow<'_, str> {
-    if !token.starts_with('"') {
+/// The text of bytes to which only whole characters were pushed.
+pub(crate) fn text_of(rendered: Vec<u8>) -> String {
+    String::from_utf8(rendered).unwrap_or_default()
+}
+
+fn field<'a>(columns: &'a Columns<'_>, slot: usize) -> Cow<'a, str> {
+    columns.token(slot).map_or(Cow::Borrowed(NOTHING), readable)
+}
+
+/// A JSON token as people read it: a text without quotes and escapes.
+pub(crate) fn readable(token: &str) -> Cow<'_, str> {
+    let Some(text) = token.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
         return Cow::Borrowed(token);
+    };
+    if !text.as_bytes().contains(&b'\\') {
+        return Cow::Borrowed(text);
     }
     Value::from_json(token).and_then(Value::text).unwrap_or(Cow::Borrowed(token))
 }

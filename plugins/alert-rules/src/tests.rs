@@ -1,12 +1,16 @@
 //! The rules through the SDK's native runner: config in, alerts out.
 
+mod cuts;
+mod rates;
+mod reference;
+
 use crate::rules::{
     COLUMNS_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX, RULES_MAX, SUMMARY_BYTES_MAX,
 };
 use crate::template::{PLACEHOLDERS_MAX, TEMPLATE_BYTES_MAX};
 use crate::*;
 use serde_json::{Value, json};
-use wasmill_sdk::{Loaded, Severity};
+use wasmill_sdk::{Alert, Loaded, Severity};
 
 fn load(rules: Value) -> Result<Loaded<raise_alerts>, String> {
     Loaded::configure(&json!({ "rules": rules }).to_string())

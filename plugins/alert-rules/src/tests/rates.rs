@@ -35,7 +35,8 @@ fn a_rate_counts_the_events_that_match_by_key() {
 fn a_rate_without_quiet_time_is_quiet_for_its_window() {
     let rate = json!({"more_than": 1, "within": "10s"});
     let seconds = [0, 1, 2, 10, 11, 12].map(|second| (second, "{}"));
-    let raised = |rule: Value| summaries(json!([rule]), &seconds).into_iter().map(|(event, _)| event).collect::<Vec<_>>();
+    let raised =
+        |rule: Value| summaries(json!([rule]), &seconds).into_iter().map(|(event, _)| event).collect::<Vec<_>>();
     assert_eq!(raised(with(json!({ "rate": rate }))), [1, 4]);
     assert_eq!(raised(with(json!({ "rate": rate, "quiet": "0s" }))), [1, 2, 3, 4, 5]);
     assert_eq!(raised(with(json!({ "rate": rate, "quiet": "1h" }))), [1]);
@@ -66,7 +67,9 @@ fn values_are_told_apart_by_their_text_and_an_event_without_one_does_not_count()
 #[test]
 fn an_absence_belongs_to_the_first_event_past_its_time_whatever_that_is() {
     let rules = json!([
-        with(json!({ "when": "has(host)", "key": "host", "absent": {"within": "10m"}, "summary": "{$key}: {$last_seen}" })),
+        with(
+            json!({ "when": "has(host)", "key": "host", "absent": {"within": "10m"}, "summary": "{$key}: {$last_seen}" })
+        ),
         rule("every", "true"),
     ]);
     let events = [(0, r#"{"host": "web-1"}"#), (300, r#"{"host": "web-2"}"#), (600, "{}"), (601, "{}"), (800, "{}")];
@@ -105,6 +108,33 @@ fn one_event_looks_into_so_many_absences_and_the_next_ones_into_the_rest() {
 }
 
 #[test]
+fn a_key_that_is_seen_again_takes_no_other_ones_place_among_the_absent() {
+    let rules = json!([with(json!({ "when": "has(host)", "key": "host", "absent": {"within": "10s"} }))]);
+    let mut events: Vec<(String, i64)> = (0..40).map(|host| (format!(r#"{{"host": "{host:02}"}}"#), 0)).collect();
+    // All are absent at once, and one of those that have to wait is seen.
+    events.push((r#"{"host": "12"}"#.to_owned(), 11 * S));
+    events.extend((0..6).map(|_| ("{}".to_owned(), 11 * S)));
+    let raised = |cuts: &[usize]| {
+        let plugin = load(rules.clone()).expect("the rules are valid");
+        let mut raised = Vec::new();
+        let mut first = 0;
+        for cut in cuts {
+            let batch = events[first..first + cut].iter();
+            let batch: Vec<(&str, i64)> = batch.map(|(payload, time)| (&**payload, *time)).collect();
+            let alerts = plugin.evaluate_json(&batch).into_iter();
+            raised.extend(alerts.map(|(event, alert)| (first + event as usize, alert.key)));
+            first += cut;
+        }
+        raised
+    };
+    let whole = raised(&[47]);
+    assert_eq!((whole.len(), &whole[12]), (39, &(41, "13".to_owned())));
+    for cuts in [&[40, 1, 6][..], &[40, 2, 5], &[40, 3, 4], &[40, 3, 1, 1, 1, 1]] {
+        assert_eq!(raised(cuts), whole, "{cuts:?}");
+    }
+}
+
+#[test]
 fn rules_keep_apart_what_they_remember() {
     let rate = json!({"more_than": 1, "within": "1m"});
     let named = |name: &str, when: &str| {
@@ -134,19 +164,34 @@ fn a_rule_that_makes_no_sense_is_refused_with_a_sentence() {
         (json!({"rate": rate, "absent": {"within": "1m"}}), "rule `a`: it has more than one of `rate`, `distinct` and"),
         (json!({"rate": {"more_than": 5, "within": "999ms"}}), "rule `a`: its `rate.within` is shorter than a second"),
         (json!({"absent": {"within": "0s"}}), "rule `a`: its `absent.within` is shorter than a second"),
-        (json!({"rate": {"more_than": 5, "within": "60"}}), "`rules.0.rate.within`: expected a whole number and a unit"),
+        (
+            json!({"rate": {"more_than": 5, "within": "60"}}),
+            "`rules.0.rate.within`: expected a whole number and a unit",
+        ),
         (json!({"rate": {"more_than": 5, "within": 60}}), "found the number 60"),
-        (json!({"rate": {"more_than": -1, "within": "1m"}}), "`rules.0.rate.more_than`: expected a whole number from 0"),
+        (
+            json!({"rate": {"more_than": -1, "within": "1m"}}),
+            "`rules.0.rate.more_than`: expected a whole number from 0",
+        ),
         (json!({"rate": {"more_than": 5}}), "`rules.0.rate`: `within` is missing"),
-        (json!({"rate": {"more_than": 5, "within": "1m", "by": "ip"}}), "`rules.0.rate.by`: there is no such key; write"),
+        (
+            json!({"rate": {"more_than": 5, "within": "1m", "by": "ip"}}),
+            "`rules.0.rate.by`: there is no such key; write",
+        ),
         (json!({"quiet": "8785h"}), "`rules.0.quiet`: expected a whole number and a unit"),
-        (json!({"distinct": {"field": "a..b", "more_than": 5, "within": "1m"}}), "rule `a`: its `distinct.field` is wrong"),
+        (
+            json!({"distinct": {"field": "a..b", "more_than": 5, "within": "1m"}}),
+            "rule `a`: its `distinct.field` is wrong",
+        ),
         (json!({"rate": rate, "summary": "{$counts}"}), "`$counts` is not one of `$key`, `$count`, `$suppressed`"),
         (json!({"summary": "{$count}"}), "its `summary` is wrong at column 1: only a rule with `rate` or `distinct`"),
         (json!({"rate": rate, "summary": "{$last_seen}"}), "only a rule with `absent` tells"),
         (json!({"rate": rate, "key": "{$key}"}), "its `key` is wrong at column 1: a key is made of fields alone"),
         (json!({"absent": {"within": "1m"}, "summary": "no {a}"}), "its `summary` is wrong at column 4: an event that"),
-        (json!({"absent": {"within": "1m"}, "labels": {"l": "{a}"}}), "its label `l` is wrong at column 1: an event that"),
+        (
+            json!({"absent": {"within": "1m"}, "labels": {"l": "{a}"}}),
+            "its label `l` is wrong at column 1: an event that",
+        ),
     ];
     for (set, expected) in cases {
         let why = refusal(json!([with(set)]));
@@ -156,7 +201,10 @@ fn a_rule_that_makes_no_sense_is_refused_with_a_sentence() {
 
 #[test]
 fn different_values_are_limited() {
-    let distinct = |more_than: u32| json!([with(json!({"distinct": {"field": "a", "more_than": more_than, "within": "1m"}}))]);
+    let distinct =
+        |more_than: u32| json!([with(json!({"distinct": {"field": "a", "more_than": more_than, "within": "1m"}}))]);
     assert!(load(distinct(DISTINCT_MAX)).is_ok());
-    assert!(refusal(distinct(DISTINCT_MAX + 1)).contains("`distinct.more_than` is 501; at most 500 values are told apart"));
+    assert!(
+        refusal(distinct(DISTINCT_MAX + 1)).contains("`distinct.more_than` is 501; at most 500 values are told apart")
+    );
 }
