@@ -145,7 +145,8 @@ impl Timestamp {
 
     /// The timestamp as text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).expect("only digits and signs are pushed")
+        // Only digits and signs are pushed. A message for what cannot be would be 3 kB of each component.
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
     fn push(&mut self, sign: &[u8], number: i64, digits: usize) {

@@ -98,7 +98,7 @@ impl Pass<'_, '_> {
                 self.state.remove(event, key);
                 continue;
             };
-            self.entry.load(self.state.get(event, key));
+            self.load(event, key);
             let step = memory.watch.miss(&mut self.entry, self.state.clock(event));
             self.take(event, rule, key, step, columns);
         }
@@ -112,14 +112,20 @@ impl Pass<'_, '_> {
             self.alerts.push((matched.event, rule.alert_at_once(columns)));
             return;
         };
-        self.entry.load(self.state.get(event, key));
+        self.load(event, key);
         match memory.watch.see(&mut self.entry, time, self.state.clock(event), matched.value) {
             Some(step) => self.take(event, rule, key, step, columns),
             None => self.too_late += 1,
         }
     }
 
-    #[inline]
+    // Both are called twice, and the second time seldom: what the state does in them is there once.
+    #[inline(never)]
+    fn load(&mut self, event: usize, key: Key) {
+        self.entry.load(self.state.get(event, key));
+    }
+
+    #[inline(never)]
     fn take(&mut self, event: usize, rule: &Rule, key: Key, step: Step, columns: Columns<'_>) {
         self.entry.save(&mut self.bytes);
         self.state.put(event, key, &self.bytes, step.life);
