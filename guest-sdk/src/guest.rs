@@ -105,8 +105,8 @@ impl Host {
     }
 
     pub(crate) fn store(&self, writes: &Writes) {
-        let Writes { keys, events, values } = writes;
-        host_state::store(keys, events, &values.bytes, &values.ends, &values.expires, &values.wakes);
+        let Writes { keys, events, values, peaks } = writes;
+        host_state::store(keys, events, &values.bytes, &values.ends, &values.expires, &values.wakes, peaks);
     }
 }
 

@@ -123,6 +123,8 @@ struct Entry {
     number: u32,
     /// The event that wrote it last, or [`NO_EVENT`].
     event: u32,
+    /// The most bytes that it was given.
+    peak: u32,
 }
 
 impl fmt::Debug for State<'_> {
@@ -224,6 +226,7 @@ impl<'h> State<'h> {
             self.values[entry.start as usize..][..value.len()].copy_from_slice(value);
         }
         (entry.length, entry.life, entry.event) = (length, life, event as u32);
+        entry.peak = entry.peak.max(length);
         if is_soon {
             self.due.add(life.wake, key, self.keys.bytes(key));
         }
@@ -280,9 +283,10 @@ impl<'h> State<'h> {
     pub(crate) fn finish(self) {
         let written = self.entries.iter().filter(|entry| entry.event != NO_EVENT);
         let mut writes = Writes::default();
-        for Entry { start, length, life, number, event } in written {
+        for Entry { start, length, life, number, event, peak } in written {
             writes.keys.push(*number);
             writes.events.push(*event);
+            writes.peaks.push(*peak);
             writes.values.push(&self.values[*start as usize..][..*length as usize], *life);
         }
         if !writes.keys.is_empty() {
@@ -311,7 +315,7 @@ impl<'h> State<'h> {
     fn keep(&mut self, value: &[u8], life: Life) -> Entry {
         let start = self.values.len() as u32;
         self.values.extend_from_slice(value);
-        Entry { start, length: value.len() as u32, life, number: 0, event: NO_EVENT }
+        Entry { start, length: value.len() as u32, life, number: 0, event: NO_EVENT, peak: 0 }
     }
 }
 
@@ -356,4 +360,6 @@ pub(crate) struct Writes {
     pub(crate) keys: Vec<u32>,
     pub(crate) events: Vec<u32>,
     pub(crate) values: Values,
+    #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "the host of native tests is never full"))]
+    pub(crate) peaks: Vec<u32>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Stage};
-use wasmill_engine::Cost;
+use wasmill_engine::{Cost, StateDelta};
 
 use crate::lookups::LookedUp;
 use crate::process::refusal;
@@ -34,6 +34,8 @@ pub struct Delivery {
     pub costs: Vec<Cost>,
     /// The answers that look-ups gave, where they are kept with the commit.
     pub looked_up: LookedUp,
+    /// What it changed in the states of plugins.
+    pub state: Vec<StateDelta>,
 }
 
 /// Rows (or lines) for one sink, back to back, so that any part of them can be written alone.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use wasmill_core::RawBatch;
-use wasmill_engine::{Blame, Broken};
+use wasmill_engine::{Broken, LaneMemory};
 
 use crate::delivery::Delivery;
 use crate::engine_threads::EngineThreads;
@@ -61,6 +61,8 @@ pub struct LaneParts {
     pub sinks: Arc<Sinks>,
     /// The hold on its ledger rows.
     pub leases: Leases,
+    /// What plugins remember of the partition.
+    pub memory: LaneMemory,
     /// Told each new position after it is committed: the source's own offset follows, it never leads.
     pub committed: Box<dyn Fn(i64) + Send>,
 }
@@ -86,8 +88,8 @@ pub fn lane(parts: LaneParts, reader: impl Reader) -> (LaneStop, impl Future<Out
 
 async fn run(parts: LaneParts, reader: impl Reader, stopped: watch::Receiver<bool>) -> LaneEnd {
     let (ready, queue) = mpsc::channel(READY_BATCHES);
-    let LaneParts { processor, engine, sinks, leases, committed } = parts;
-    let receiving = receive(reader, processor, engine, ready, stopped);
+    let LaneParts { processor, engine, sinks, leases, memory, committed } = parts;
+    let receiving = receive(reader, processor, engine, memory, ready, stopped);
     let delivering = deliver(queue, sinks, leases, committed);
     let (received, delivered) = tokio::join!(receiving, delivering);
     match delivered {
@@ -100,10 +102,10 @@ async fn receive(
     mut reader: impl Reader,
     processor: Arc<Processor>,
     engine: EngineThreads<EngineWorker>,
+    mut memory: LaneMemory,
     ready: mpsc::Sender<Delivery>,
     mut stopped: watch::Receiver<bool>,
 ) -> LaneEnd {
-    let mut blame = Blame::default();
     loop {
         // Room first: what cannot be delivered is not received.
         let room = tokio::select! {
@@ -123,9 +125,9 @@ async fn receive(
             Ok(raw) => raw,
             Err(end) => return end,
         };
-        match process(&processor, &engine, raw, blame).await {
+        match process(&processor, &engine, raw, memory).await {
             Ok((delivery, kept)) => {
-                blame = kept;
+                memory = kept;
                 room.send(delivery);
             }
             Err(pause) => return LaneEnd::Paused(pause),
@@ -138,38 +140,39 @@ async fn process(
     processor: &Arc<Processor>,
     engine: &EngineThreads<EngineWorker>,
     raw: RawBatch,
-    blame: Blame,
-) -> Result<(Delivery, Blame), Pause> {
-    let begin =
-        move |processor: &Processor, blame: &mut Blame, worker: &mut EngineWorker| processor.begin(raw, blame, worker);
-    let (begun, blame) = on_engine(processor, engine, blame, begin).await?;
+    memory: LaneMemory,
+) -> Result<(Delivery, LaneMemory), Pause> {
+    let begin = move |processor: &Processor, memory: &mut LaneMemory, worker: &mut EngineWorker| {
+        processor.begin(raw, memory, worker)
+    };
+    let (begun, memory) = on_engine(processor, engine, memory, begin).await?;
     let mut asking = match begun {
-        Begun::Done(delivery) => return Ok((*delivery, blame)),
+        Begun::Done(delivery) => return Ok((*delivery, memory)),
         Begun::Asks(asking) => asking,
     };
     let lookups = processor.lookups.as_ref().expect("only look-ups ask");
     let answers = lookups.reverse_dns.resolve(std::mem::take(&mut asking.missing)).await;
-    let finish = move |processor: &Processor, blame: &mut Blame, worker: &mut EngineWorker| {
-        processor.finish(*asking, &answers, blame, worker)
+    let finish = move |processor: &Processor, memory: &mut LaneMemory, worker: &mut EngineWorker| {
+        processor.finish(*asking, &answers, memory, worker)
     };
-    on_engine(processor, engine, blame, finish).await
+    on_engine(processor, engine, memory, finish).await
 }
 
 /// Runs a part of the processing on an engine thread, and looks from outside whether a plugin takes too long.
 async fn on_engine<T: Send + 'static>(
     processor: &Arc<Processor>,
     engine: &EngineThreads<EngineWorker>,
-    mut blame: Blame,
-    part: impl FnOnce(&Processor, &mut Blame, &mut EngineWorker) -> Result<T, Broken> + Send + 'static,
-) -> Result<(T, Blame), Pause> {
+    mut memory: LaneMemory,
+    part: impl FnOnce(&Processor, &mut LaneMemory, &mut EngineWorker) -> Result<T, Broken> + Send + 'static,
+) -> Result<(T, LaneMemory), Pause> {
     let (begun, begins) = oneshot::channel();
     let processed = engine.run({
         let processor = Arc::clone(processor);
         move |worker| {
             // Fails only when nobody waits for the batch any more.
             let _ = begun.send(worker.plugins.watch());
-            let done = part(&processor, &mut blame, worker);
-            (done, blame)
+            let done = part(&processor, &mut memory, worker);
+            (done, memory)
         }
     });
     let processed = tokio::select! {
@@ -180,7 +183,7 @@ async fn on_engine<T: Send + 'static>(
         }
     };
     match processed {
-        Ok((Ok(done), blame)) => Ok((done, blame)),
+        Ok((Ok(done), memory)) => Ok((done, memory)),
         Ok((Err(broken), _)) => {
             Err(Pause { reason: broken.to_string(), again: matches!(broken, Broken::Engine { .. }) })
         }

@@ -36,6 +36,7 @@ pub mod report;
 pub mod retry;
 pub mod sinks;
 pub mod sqlite;
+pub mod states;
 pub mod status;
 pub mod store;
 pub mod summary;

@@ -41,6 +41,8 @@ pub enum Metric {
     PluginEvents,
     /// Traps by plugin.
     PluginTraps,
+    /// Keys of full states by plugin.
+    PluginStateEvicted,
     /// Addresses that were looked up, by outcome.
     Lookups,
     /// Queries of look-ups, by outcome.
@@ -57,7 +59,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of the page.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Received,
         Self::Delivered,
         Self::Filtered,
@@ -72,6 +74,7 @@ impl Metric {
         Self::PluginSeconds,
         Self::PluginEvents,
         Self::PluginTraps,
+        Self::PluginStateEvicted,
         Self::Lookups,
         Self::LookupQueries,
         Self::LookupWaits,
@@ -97,6 +100,7 @@ impl Metric {
             Self::PluginSeconds => "wasmill_plugin_seconds_total",
             Self::PluginEvents => "wasmill_plugin_events_total",
             Self::PluginTraps => "wasmill_plugin_traps_total",
+            Self::PluginStateEvicted => "wasmill_plugin_state_evicted_total",
             Self::Lookups => "wasmill_lookups_total",
             Self::LookupQueries => "wasmill_lookup_queries_total",
             Self::LookupWaits => "wasmill_lookup_waits",
@@ -123,6 +127,7 @@ impl Metric {
             Self::PluginSeconds => "Time spent in a plugin.",
             Self::PluginEvents => "Events that a plugin saw.",
             Self::PluginTraps => "Calls into a plugin that trapped.",
+            Self::PluginStateEvicted => "Keys of a plugin's state that had to go because it was full.",
             Self::Lookups => "Addresses that batches looked up, by outcome.",
             Self::LookupQueries => "Queries that look-ups sent and ended, by outcome.",
             Self::LookupWaits => "1 while batches wait for the answers of look-ups, 0 while nobody answers in time.",
@@ -177,7 +182,11 @@ impl Page {
                 }
                 self.by(name, "code", shown.into_iter())
             }
-            Metric::PluginFuel | Metric::PluginSeconds | Metric::PluginEvents | Metric::PluginTraps => {
+            Metric::PluginFuel
+            | Metric::PluginSeconds
+            | Metric::PluginEvents
+            | Metric::PluginTraps
+            | Metric::PluginStateEvicted => {
                 // One file may stand in the directory twice, with another config each.
                 let mut sums = BTreeMap::new();
                 for plugin in &report.plugins {
@@ -185,6 +194,7 @@ impl Page {
                         Metric::PluginFuel => plugin.fuel as f64,
                         Metric::PluginSeconds => plugin.seconds,
                         Metric::PluginEvents => plugin.events as f64,
+                        Metric::PluginStateEvicted => plugin.state_evicted as f64,
                         _ => plugin.traps as f64,
                     };
                     let labels = [

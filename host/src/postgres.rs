@@ -22,6 +22,7 @@ mod provenance;
 mod retention;
 mod rows;
 mod schema;
+mod state;
 mod table;
 
 use std::collections::HashMap;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmill_core::{Batch, LookupColumns, Projection, RawBatch, Rejection, Stage};
-use wasmill_engine::{Blame, Broken, Generation, Worker};
+use wasmill_engine::{Broken, Generation, LaneMemory, Worker};
 
 use crate::alert_events::alert_events;
 use crate::config::From;
@@ -79,7 +79,7 @@ impl Processor {
     ///
     /// # Errors
     /// When a plugin, and not an event, is to blame: nothing of the batch is done.
-    pub fn begin(&self, raw: RawBatch, blame: &mut Blame, worker: &mut EngineWorker) -> Result<Begun, Broken> {
+    pub fn begin(&self, raw: RawBatch, memory: &mut LaneMemory, worker: &mut EngineWorker) -> Result<Begun, Broken> {
         let received = Instant::now();
         let (events, rejections) = self.events.extract(raw);
         let mut projected = Projected { events, rejections, received };
@@ -95,7 +95,7 @@ impl Processor {
             }
             looked_up = filled.looked_up;
         }
-        self.run(projected, looked_up, blame, worker).map(|delivery| Begun::Done(Box::new(delivery)))
+        self.run(projected, looked_up, memory, worker).map(|delivery| Begun::Done(Box::new(delivery)))
     }
 
     /// Goes on with a batch whose lane has asked. What was not answered is left out.
@@ -106,25 +106,25 @@ impl Processor {
         &self,
         asking: Asking,
         answers: &Answers,
-        blame: &mut Blame,
+        memory: &mut LaneMemory,
         worker: &mut EngineWorker,
     ) -> Result<Delivery, Broken> {
         let mut projected = asking.projected;
         let looked_up = self.lookups.as_ref().map(|Lookups { columns, reverse_dns, recorded }| {
             worker.memo.fill(&mut projected.events, columns, reverse_dns, Some(answers), *recorded).looked_up
         });
-        self.run(projected, looked_up.unwrap_or_default(), blame, worker)
+        self.run(projected, looked_up.unwrap_or_default(), memory, worker)
     }
 
     fn run(
         &self,
         projected: Projected,
         looked_up: LookedUp,
-        blame: &mut Blame,
+        memory: &mut LaneMemory,
         worker: &mut EngineWorker,
     ) -> Result<Delivery, Broken> {
         let Projected { mut events, mut rejections, received } = projected;
-        let outcome = self.generation.run(&mut events, blame, &mut worker.plugins)?;
+        let outcome = self.generation.run(&mut events, memory, &mut worker.plugins)?;
         rejections.extend(outcome.rejections);
         let rejected = rejections.len() as u64;
         let mut dead_letters: Vec<_> =
@@ -143,6 +143,7 @@ impl Processor {
             rejected,
             alerts_raised: outcome.alerts.len() as u64,
             costs: outcome.costs,
+            state: outcome.state,
             events,
             alerts,
             encoded,

@@ -66,6 +66,8 @@ pub struct PluginReport {
     pub rejected: u64,
     /// Calls that trapped.
     pub traps: u64,
+    /// Keys of its state that had to go because it was full.
+    pub state_evicted: u64,
 }
 
 /// One sink's work.
@@ -254,6 +256,7 @@ impl Counts {
             plugin.seconds += cost.nanos as f64 / 1e9;
             plugin.rejected += cost.rejected;
             plugin.traps += cost.traps;
+            plugin.state_evicted += cost.state_evicted;
         }
     }
 }
@@ -284,6 +287,7 @@ impl PluginReport {
             seconds: 0.0,
             rejected: 0,
             traps: 0,
+            state_evicted: 0,
         }
     }
 }

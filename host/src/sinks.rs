@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
 use wasmill_core::PartitionId;
+use wasmill_engine::{Generation, LaneMemory};
 
 use crate::breaker::Breaker;
 use crate::delivery::Delivery;
@@ -15,6 +16,7 @@ use crate::life::{Life, RaisedAlert};
 use crate::output::{Output, Refused, Trouble};
 use crate::relay::Relay;
 use crate::report::{GroupResult, Tally};
+use crate::states;
 use crate::store::{Committed, Lease, Store, StoreError};
 
 /// How often alerts are looked for of which nothing is heard.
@@ -93,6 +95,21 @@ impl Sinks {
     /// Where the lane goes on: what home says; `None` without a home.
     pub fn position(&self, leases: &Leases) -> Option<i64> {
         self.home.map(|home| leases.0[home].next_offset)
+    }
+
+    /// What plugins remember of a partition that was taken over; nothing without a home.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn remember(
+        &self,
+        partition: &Arc<PartitionId>,
+        generation: &Generation,
+    ) -> Result<LaneMemory, StoreError> {
+        match self.home() {
+            Some(home) => states::restore(home, partition, generation).await,
+            None => Ok(LaneMemory::new()),
+        }
     }
 
     /// Writes a group of consecutive deliveries of one lane to every sink and counts it. Failures are repeated for ever: whoever has

@@ -13,6 +13,7 @@ mod ledger;
 mod open_alerts;
 mod retention;
 mod schema;
+mod state;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use crate::config::{From, Provenance, TableConfig};
 use crate::delivery::{DeadLetter, Delivery};
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
+use crate::states::StoredState;
 
 /// One database of the pipeline.
 #[derive(Debug)]
@@ -166,6 +167,39 @@ impl Store {
         match self {
             Self::Postgres(store) => store.note_open_alerts(sink, changes).await,
             Self::Sqlite(store) => store.note_open_alerts(sink, changes).await,
+        }
+    }
+
+    /// The versions in which states of a plugin are stored, over all partitions.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn state_versions(&self, plugin: &str) -> Result<Vec<u32>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.state_versions(plugin).await,
+            Self::Sqlite(store) => store.state_versions(plugin).await,
+        }
+    }
+
+    /// A plugin's state in a partition.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn read_state(&self, partition: &PartitionId, plugin: &str) -> Result<Option<StoredState>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.read_state(partition, plugin).await,
+            Self::Sqlite(store) => store.read_state(partition, plugin).await,
+        }
+    }
+
+    /// Forgets a plugin's state in a partition; from now on it is of this version.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn reset_state(&self, partition: &PartitionId, plugin: &str, version: u32) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.reset_state(partition, plugin, version).await,
+            Self::Sqlite(store) => store.reset_state(partition, plugin, version).await,
         }
     }
 

@@ -269,7 +269,7 @@ fn plugins_are_found_in_the_order_of_their_names_with_their_settings() {
         ("10-a.wasm", ""),
         (
             "10-a.yaml",
-            "config:\n  n: ${NUMBER}\n  text: '${NUMBER}'\n  list: [1.5, true, ~]\nlimits: { fuel_per_event: 7 }\ninstance: reuse\ngrants: [reverse-dns]\n",
+            "config:\n  n: ${NUMBER}\n  text: '${NUMBER}'\n  list: [1.5, true, ~]\nlimits: { fuel_per_event: 7 }\ninstance: reuse\ngrants: [reverse-dns, state]\n",
         ),
         (".30-c.wasm", ""),
         ("40-d.wasm.tmp", ""),
@@ -281,7 +281,10 @@ fn plugins_are_found_in_the_order_of_their_names_with_their_settings() {
     assert_eq!(found[0].path, folder.path().join("10-a.wasm"));
     let sidecar = &found[0].sidecar;
     assert_eq!(sidecar.config, serde_json::json!({ "n": 1234, "text": "1234", "list": [1.5, true, null] }));
-    assert_eq!((sidecar.limits.fuel_per_event, sidecar.grants.as_slice()), (7, [Grant::ReverseDns].as_slice()));
+    assert_eq!(
+        (sidecar.limits.fuel_per_event, sidecar.grants.as_slice()),
+        (7, [Grant::ReverseDns, Grant::State].as_slice())
+    );
     assert_eq!(format!("{:?} {:?}", sidecar.instance, found[1].sidecar.instance), "Reuse Fresh");
     assert_eq!(found[1].sidecar.config, serde_json::json!({}));
 }

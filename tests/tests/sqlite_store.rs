@@ -42,6 +42,7 @@ fn delivery(first_offset: i64, count: i64) -> Delivery {
         alerts_raised: 0,
         costs: Vec::new(),
         looked_up: Default::default(),
+        state: Vec::new(),
     }
 }
 

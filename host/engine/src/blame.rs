@@ -15,7 +15,7 @@ const GUILTY_ONE_IN: i64 = 20;
 /// What one lane remembers of its plugins. It goes by offsets alone, so it does not depend on where batches were cut, and a
 /// part of the partition that is read again counts once.
 #[derive(Clone, Debug, Default)]
-pub struct Blame {
+pub(crate) struct Blame {
     plugins: HashMap<Digest, History>,
 }
 
@@ -37,11 +37,6 @@ pub(crate) struct TooMany {
 }
 
 impl Blame {
-    /// A lane that has seen nothing.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Says that `plugin` sees events from `offset` on.
     pub(crate) fn sees(&mut self, plugin: Digest, offset: i64) {
         self.history(plugin, offset);
@@ -77,7 +72,7 @@ mod tests {
     }
 
     fn after(guilty: impl IntoIterator<Item = i64>) -> Result<(), TooMany> {
-        let mut blame = Blame::new();
+        let mut blame = Blame::default();
         blame.sees(plugin(), 0);
         guilty.into_iter().try_for_each(|offset| blame.add(plugin(), offset))
     }
@@ -103,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_read_again_counts_once() {
-        let mut blame = Blame::new();
+        let mut blame = Blame::default();
         for _ in 0..5 {
             assert!((0..8).all(|offset| blame.add(plugin(), offset).is_ok()));
         }
@@ -111,7 +106,7 @@ mod tests {
 
     #[test]
     fn plugins_do_not_answer_for_each_other() {
-        let mut blame = Blame::new();
+        let mut blame = Blame::default();
         for offset in 0..8 {
             assert!(blame.add(plugin(), offset).is_ok());
             assert!(blame.add(Digest::of(b"other"), offset).is_ok());

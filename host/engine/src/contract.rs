@@ -33,6 +33,10 @@ impl Kinds {
     fn none(self) -> bool {
         self == Self::default()
     }
+
+    pub(crate) fn is_one(self) -> bool {
+        u8::from(self.validator) + u8::from(self.enricher) + u8::from(self.alerter) == 1
+    }
 }
 
 impl std::fmt::Display for Kinds {
@@ -92,7 +96,7 @@ pub(crate) fn read(engine: &Engine, component: &Component) -> Result<Contract, R
 }
 
 fn check_imports(engine: &Engine, component: &Component) -> Result<(), Reason> {
-    let ours = [interface("log"), interface("types")];
+    let ours = [interface("log"), interface("state"), interface("types")];
     for (name, _) in component.component_type().imports(engine) {
         let unversioned = name.split('@').next().unwrap_or(name);
         let baseline =

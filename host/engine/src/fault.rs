@@ -17,7 +17,8 @@ const PANIC_NOTE: &str = "note: run with `RUST_BACKTRACE";
 const REASON_BYTES_MAX: usize = 1000;
 
 /// A call that did not end well: the plugin's or an event's fault, never the host's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
 pub(crate) struct Fault {
     /// `trap`, `fuel`, `memory`, `output_too_large` or `bad_answer`.
     pub(crate) code: &'static str,
@@ -35,6 +36,10 @@ impl Fault {
 
     /// What `error` says, given which growth was denied and what the guest said before.
     pub(crate) fn of(error: &wasmtime::Error, denied: Option<Denied>, said: &[Line], limits: &Limits) -> Self {
+        // Of a function of the host, which knows best.
+        if let Some(fault) = error.downcast_ref::<Self>() {
+            return fault.clone();
+        }
         let trap = error.downcast_ref::<Trap>();
         let (code, what) = match (trap, denied) {
             (Some(Trap::OutOfFuel), _) => {

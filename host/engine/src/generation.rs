@@ -10,6 +10,7 @@ use crate::gather::{Gathered, Source};
 use crate::instance::Instance;
 use crate::load::Plugin;
 use crate::outcome::{Broken, Cost, Outcome};
+use crate::state::{LaneMemory, States};
 use crate::step::{Kind, Run};
 use crate::watch::Watch;
 
@@ -104,37 +105,56 @@ impl Generation {
     }
 
     /// Runs a batch through all plugins: validators first, then enrichers, then alerters, each in the order of their files.
-    /// Rejected and dropped events leave the batch before the next plugin. `blame` is the lane's, and changes only when the
-    /// batch could be run.
+    /// Rejected and dropped events leave the batch before the next plugin. `memory` is the lane's; when the batch could not be run
+    /// its states are lost, and a lane begins anew with what was stored.
     ///
     /// Blocks its thread for as long as the guests' fuel lasts; call it from a plain thread.
     ///
     /// # Errors
     /// When a plugin is broken or there is no room for it. The batch is half changed then: project it again from its raw
     /// events.
-    pub fn run(&self, batch: &mut Batch, blame: &mut Blame, worker: &mut Worker) -> Result<Outcome, Broken> {
+    pub fn run(&self, batch: &mut Batch, memory: &mut LaneMemory, worker: &mut Worker) -> Result<Outcome, Broken> {
+        let mut outcome = Outcome { costs: vec![Cost::default(); self.plugins.len()], ..Outcome::default() };
+        let mut blamed = memory.blame.clone();
+        let done = self.run_plugins(batch, (&mut blamed, &mut memory.states), worker, &mut outcome);
+        if let Err(broken) = done {
+            memory.states.are_lost = true;
+            return Err(broken);
+        }
+        for state in self.plugins.iter().filter_map(|plugin| plugin.state()) {
+            outcome.state.extend(memory.states.delta(&state.name, state.version));
+        }
+        outcome.rejections.sort_by_key(|rejection| rejection.event);
+        outcome.dropped.sort_unstable();
+        outcome.alerts.sort_by_key(|alert| alert.event);
+        memory.blame = blamed;
+        Ok(outcome)
+    }
+
+    fn run_plugins(
+        &self,
+        batch: &mut Batch,
+        memory: (&mut Blame, &mut States),
+        worker: &mut Worker,
+        outcome: &mut Outcome,
+    ) -> Result<(), Broken> {
+        let (blame, states) = memory;
         if worker.kept.generation != Some(self.id) {
             worker.kept = Kept { generation: Some(self.id), ..Kept::default() };
         }
-        let mut outcome = Outcome { costs: vec![Cost::default(); self.plugins.len()], ..Outcome::default() };
-        let mut blamed = blame.clone();
         for kind in [Kind::Validator, Kind::Enricher, Kind::Alerter] {
             for (index, plugin) in self.plugins.iter().enumerate().filter(|(_, plugin)| kind.is_of(plugin.kinds())) {
                 if kind == Kind::Validator {
-                    self.reject_incomplete(index, batch, &mut outcome);
+                    self.reject_incomplete(index, batch, outcome);
                 }
                 if batch.live.is_empty() {
                     continue;
                 }
                 let run = Run { plugin, index, kind, sources: &self.sources[index], watch: worker.watch.clone() };
-                run.step(batch, &mut blamed, worker, &mut outcome)?;
+                run.step(batch, (&mut *blame, &mut *states), worker, outcome)?;
             }
         }
-        outcome.rejections.sort_by_key(|rejection| rejection.event);
-        outcome.dropped.sort_unstable();
-        outcome.alerts.sort_by_key(|alert| alert.event);
-        *blame = blamed;
-        Ok(outcome)
+        Ok(())
     }
 
     /// What to pause a lane for: whether the worker that `watch` is of has been in a plugin for longer than its limit.

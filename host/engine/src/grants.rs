@@ -13,6 +13,8 @@ use crate::manifest::Manifest;
 pub enum Grant {
     /// The host asks DNS for the names of addresses that the plugin's fields hold.
     ReverseDns,
+    /// It keeps state from batch to batch.
+    State,
 }
 
 impl Grant {
@@ -20,6 +22,7 @@ impl Grant {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ReverseDns => "reverse-dns",
+            Self::State => "state",
         }
     }
 
@@ -36,8 +39,9 @@ impl Grant {
 /// # Errors
 /// The first grant that it lacks.
 pub(crate) fn check(manifest: &Manifest, given: &[Grant]) -> Result<(), Reason> {
-    let needed = manifest.reads.iter().filter_map(|field| Some(Grant::of(field.lookup?)));
-    match needed.into_iter().find(|grant| !given.contains(grant)) {
+    let lookups = manifest.reads.iter().filter_map(|field| Some(Grant::of(field.lookup?)));
+    let mut needed = lookups.chain(manifest.state.map(|_| Grant::State));
+    match needed.find(|grant| !given.contains(grant)) {
         None => Ok(()),
         Some(grant) => Err(Reason::LacksGrant(grant.as_str().into())),
     }

@@ -6,6 +6,7 @@ use wasmtime::component::ResourceTable;
 
 use crate::guest_log::GuestLog;
 use crate::limits::Limits;
+use crate::state::call::StateCall;
 use crate::wasi::Wasi;
 
 /// The data of an instance's store.
@@ -14,6 +15,8 @@ pub(crate) struct Guest {
     pub(crate) log: GuestLog,
     /// Handles to what the host holds for the guest: the three standard streams, and whether they are ready.
     pub(crate) table: ResourceTable,
+    /// The plugin's state, while it has a batch.
+    pub(crate) state: Option<Box<StateCall>>,
     digest: Digest,
     resources_max: usize,
     /// Made when the guest first asks: plugins that only compute never do.
@@ -26,6 +29,7 @@ impl Guest {
             limiter: Limiter::new(limits),
             log: GuestLog::new(limits),
             table: ResourceTable::new(),
+            state: None,
             digest,
             resources_max: limits.resources,
             wasi: None,

@@ -38,6 +38,13 @@ pub struct Limits {
     pub log_line_bytes: usize,
     /// Handles that an instance may hold at once, such as streams. Default 256.
     pub resources: usize,
+    /// Bytes of a plugin's state in one partition: its keys, its values and 64 for each key. When it is full the keys that were written
+    /// longest ago go, a sixteenth of all at once. Default 16 MiB.
+    pub state_bytes: usize,
+    /// Bytes of one value of the state. Default 64 KiB.
+    pub state_value_bytes: usize,
+    /// Bytes of one key of the state. Default 1 KiB.
+    pub state_key_bytes: usize,
     /// Bytes of the plugin's file. Default 16 MiB.
     pub component_bytes: usize,
     /// Milliseconds after which a batch in this plugin counts as slow: it is reported, and rejects nothing.
@@ -63,6 +70,9 @@ impl Default for Limits {
             log_lines: 20,
             log_line_bytes: 1 << 10,
             resources: 256,
+            state_bytes: 16 << 20,
+            state_value_bytes: 64 << 10,
+            state_key_bytes: 1 << 10,
             component_bytes: 16 << 20,
             slow_batch_ms: 1_000,
             stuck_batch_ms: 120_000,
@@ -76,6 +86,7 @@ impl Limits {
     pub(crate) fn of_preparing(&self) -> Self {
         let Self { fuel_per_event, field_bytes, reason_bytes, alerts_per_event, labels_per_alert, .. } =
             Self::default();
+        let Self { state_bytes, state_value_bytes, state_key_bytes, .. } = Self::default();
         let Self { component_bytes, slow_batch_ms, stuck_batch_ms, .. } = Self::default();
         Self {
             fuel_per_event,
@@ -83,6 +94,9 @@ impl Limits {
             reason_bytes,
             alerts_per_event,
             labels_per_alert,
+            state_bytes,
+            state_value_bytes,
+            state_key_bytes,
             component_bytes,
             slow_batch_ms,
             stuck_batch_ms,

@@ -77,6 +77,19 @@ pub struct PluginSpec {
     pub instance: InstanceMode,
     /// What it is given beside its fields.
     pub grants: Vec<Grant>,
+    /// What becomes of stored state that it cannot read.
+    pub state: OtherState,
+}
+
+/// What becomes of state that was stored in another version of the plugin's schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OtherState {
+    /// The pipeline does not start.
+    #[default]
+    Refuse,
+    /// It goes, and the plugin begins without.
+    Reset,
 }
 
 /// Loads plugins. Cheap to share behind an `Arc`; one per process is enough.
@@ -148,12 +161,18 @@ impl Engine {
         grants::check(&manifest, &spec.grants)?;
         let template = self.template(spec, request, prepared, code)?;
         let reference = PluginRef { name: manifest.name, version: manifest.version, digest: request.digest };
+        let state = manifest.state.map(|version| StateUse {
+            name: reference.name.as_str().into(),
+            version,
+            is_reset: spec.state == OtherState::Reset,
+        });
         let plugin = Plugin {
             reference: Arc::new(reference),
             file: spec.file.clone(),
             kinds: template.contract.kinds,
             reads: manifest.reads,
             writes: manifest.writes,
+            state,
             config_digest: Digest::of(request.config.as_bytes()),
             instance: spec.instance,
             not_frozen: prepared.not_frozen.clone(),
@@ -192,6 +211,17 @@ impl Engine {
     }
 }
 
+/// The state that a plugin keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateUse {
+    /// The name that it stands under: the plugin's.
+    pub name: Arc<str>,
+    /// The version of its schema.
+    pub version: u32,
+    /// Whether what was stored in another version goes.
+    pub is_reset: bool,
+}
+
 /// A plugin that can run.
 pub struct Plugin {
     reference: Arc<PluginRef>,
@@ -199,6 +229,7 @@ pub struct Plugin {
     kinds: Kinds,
     reads: Vec<Field>,
     writes: Vec<(Path, FieldKind)>,
+    state: Option<StateUse>,
     config_digest: Digest,
     instance: InstanceMode,
     not_frozen: Option<String>,
@@ -229,6 +260,11 @@ impl Plugin {
     /// The fields that it writes, in the order of its columns.
     pub fn writes(&self) -> &[(Path, FieldKind)] {
         &self.writes
+    }
+
+    /// The state that it keeps, if any.
+    pub fn state(&self) -> Option<&StateUse> {
+        self.state.as_ref()
     }
 
     /// The digest of its configuration.

@@ -17,6 +17,8 @@ pub(crate) struct Manifest {
     pub(crate) version: String,
     pub(crate) reads: Vec<Field>,
     pub(crate) writes: Vec<(Path, FieldKind)>,
+    /// The schema version of its state.
+    pub(crate) state: Option<u32>,
 }
 
 impl Manifest {
@@ -35,7 +37,13 @@ impl Manifest {
         let reads = manifest.reads.iter().map(|field| read(field, kinds)).collect::<Result<_, _>>()?;
         let writes = manifest.writes.iter().map(|field| write(field, kinds)).collect::<Result<Vec<_>, _>>()?;
         check_apart(&writes)?;
-        Ok(Self { name: manifest.name.clone(), version: manifest.version.clone(), reads, writes })
+        let state = manifest.state.map(|schema| schema.version);
+        if state.is_some() && !kinds.is_one() {
+            return Err(format!(
+                "it keeps state and is a {kinds}; a plugin with state is of one kind, since each goes by itself"
+            ));
+        }
+        Ok(Self { name: manifest.name.clone(), version: manifest.version.clone(), reads, writes, state })
     }
 }
 

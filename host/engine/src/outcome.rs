@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use wasmill_core::{Alert, PluginRef, Rejection};
 
+use crate::state::StateDelta;
+
 /// What plugins decided about a batch. Events that are neither rejected nor dropped are still live in it.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -16,6 +18,8 @@ pub struct Outcome {
     pub alerts: Vec<Alert>,
     /// What each plugin of the generation cost, in its order.
     pub costs: Vec<Cost>,
+    /// What changed in the states, one entry for each plugin that keeps any and saw an event.
+    pub state: Vec<StateDelta>,
 }
 
 /// What one plugin did in one batch.
@@ -35,6 +39,8 @@ pub struct Cost {
     pub dropped: u64,
     /// Calls that failed: traps, limits, malformed answers.
     pub traps: u64,
+    /// Keys of its state that had to go because it was full.
+    pub state_evicted: u64,
     /// Log lines that were logged.
     pub log_lines: u64,
     /// Log lines beyond the limit.
@@ -109,6 +115,7 @@ impl Cost {
         self.rejected += other.rejected;
         self.dropped += other.dropped;
         self.traps += other.traps;
+        self.state_evicted += other.state_evicted;
         self.log_lines += other.log_lines;
         self.log_lines_suppressed += other.log_lines_suppressed;
     }

@@ -17,6 +17,8 @@ use crate::guest::Guest;
 use crate::guest_log::Line;
 use crate::instance::{Instance, NoInstance, Template, check_signatures};
 use crate::limits::Limits;
+use crate::state::StateMap;
+use crate::state::call::{self, StateCall};
 use crate::{settings, snapshot, wasi};
 
 /// What to prepare, beside the component's bytes.
@@ -47,6 +49,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasi::link(&mut linker)?;
     wasi::link_log(&mut linker, &contract::interface("log"))?;
+    call::link(&mut linker, &contract::interface("state"))?;
     Ok(linker)
 }
 
@@ -174,6 +177,10 @@ type Answers = (
 /// ends the comparison, on both sides alike.
 fn answers(instance: &mut Instance, template: &Template, sample: &Sample) -> Answers {
     let kinds = template.contract.kinds;
+    // Of a plugin with state this is its only call; what another one asks for is refused on both sides alike.
+    let times = sample.times.iter().map(|time| (*time, 0));
+    let state = StateCall::new(Box::new(StateMap::default()), times, &template.limits);
+    instance.store.data_mut().state = sample.has_state.then(|| Box::new(state));
     let code = |fault: Fault| fault.code;
     let mut answers: Answers = (None, None, None);
     if kinds.validator {
@@ -194,6 +201,7 @@ struct Sample {
     fields: u32,
     slots: Vec<u64>,
     times: Vec<i64>,
+    has_state: bool,
 }
 
 impl Sample {
@@ -214,6 +222,7 @@ impl Sample {
             fields: row.len() as u32,
             slots: row.repeat(events as usize),
             times: (0..i64::from(events)).map(|event| event * 1_000_000_000).collect(),
+            has_state: manifest.state.is_some(),
         }
     }
 

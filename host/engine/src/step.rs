@@ -17,6 +17,8 @@ use crate::guest_log::{self, Line};
 use crate::instance::{Instance, NoInstance};
 use crate::load::{InstanceMode, Plugin};
 use crate::outcome::{Broken, Cost, Outcome};
+use crate::state::States;
+use crate::state::call::StateCall;
 use crate::watch::Watch;
 
 /// As what a plugin is called.
@@ -59,6 +61,7 @@ struct Ongoing<'a> {
     run: &'a Run<'a>,
     batch: &'a mut Batch,
     blame: &'a mut Blame,
+    states: &'a mut States,
     worker: &'a mut Worker,
     outcome: &'a mut Outcome,
     cost: Cost,
@@ -72,8 +75,17 @@ struct Ongoing<'a> {
 enum Failure {
     /// The events', or the plugin's, fault.
     Fault(Fault),
+    /// Nobody's: the state has no room for all that was stored. Which keys have to go is to be seen event by event, so that it does
+    /// not depend on where the batch was cut.
+    NoRoom,
     /// Nothing that splitting could help.
     Broken(Broken),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 impl Run<'_> {
@@ -81,10 +93,11 @@ impl Run<'_> {
     pub(crate) fn step(
         &self,
         batch: &mut Batch,
-        blame: &mut Blame,
+        memory: (&mut Blame, &mut States),
         worker: &mut Worker,
         outcome: &mut Outcome,
     ) -> Result<(), Broken> {
+        let (blame, states) = memory;
         let start = Instant::now();
         self.watch.enter(self.index, start);
         let mut events = std::mem::take(&mut worker.events);
@@ -96,8 +109,18 @@ impl Run<'_> {
 
         let cost = Cost { events: events.len() as u64, ..Cost::default() };
         let at_once = self.events_at_once(worker, events.len());
-        let mut ongoing =
-            Ongoing { run: self, batch, blame, worker, outcome, cost, fuel_used: 0, said: Vec::new(), suppressed: 0 };
+        let mut ongoing = Ongoing {
+            run: self,
+            batch,
+            blame,
+            states,
+            worker,
+            outcome,
+            cost,
+            fuel_used: 0,
+            said: Vec::new(),
+            suppressed: 0,
+        };
         let done = events.chunks(at_once).try_for_each(|part| ongoing.settle(part));
         ongoing.finish(start);
         worker.events = events;
@@ -133,13 +156,16 @@ impl Ongoing<'_> {
             Err(Failure::Broken(broken)) => Err(broken),
             Err(Failure::Fault(fault)) => match events {
                 [event] => self.reject(*event, &fault),
-                _ => {
-                    let (first, second) = events.split_at(events.len() / 2);
-                    self.settle(first)?;
-                    self.settle(second)
-                }
+                _ => self.settle_halves(events),
             },
+            Err(Failure::NoRoom) => self.settle_halves(events),
         }
+    }
+
+    fn settle_halves(&mut self, events: &[u32]) -> Result<(), Broken> {
+        let (first, second) = events.split_at(events.len() / 2);
+        self.settle(first)?;
+        self.settle(second)
     }
 
     fn reject(&mut self, event: u32, fault: &Fault) -> Result<(), Broken> {
@@ -163,7 +189,9 @@ impl Ongoing<'_> {
     fn call(&mut self, events: &[u32]) -> Result<(), Failure> {
         let mut instance = self.instance().map_err(Failure::Broken)?;
         self.cost.calls += 1;
+        self.lend_state(&mut instance, events).map_err(Failure::Broken)?;
         let done = self.ask(&mut instance, events);
+        self.take_state_back(&mut instance, done.is_ok());
         let given = self.run.plugin.template().limits.fuel_per_event;
         let fuel = given.saturating_sub(instance.fuel_left());
         self.cost.fuel += fuel;
@@ -177,11 +205,39 @@ impl Ongoing<'_> {
                 }
                 Ok(())
             }
-            Err(fault) => {
-                self.cost.traps += 1;
-                Err(Failure::Fault(fault))
+            Err(failure) => {
+                self.cost.traps += u64::from(matches!(failure, Failure::Fault(_)));
+                Err(failure)
             }
         }
+    }
+
+    /// Gives a plugin that keeps state its map for a call.
+    fn lend_state(&mut self, instance: &mut Instance, events: &[u32]) -> Result<(), Broken> {
+        let plugin = self.run.plugin;
+        let Some(state) = plugin.state() else { return Ok(()) };
+        if self.states.are_lost {
+            let problem = "a batch could not be run, and the state went with it".to_owned();
+            return Err(Broken::Engine { plugin: plugin.reference().clone(), problem });
+        }
+        let (times, records) = (&self.batch.times, self.batch.raw.records());
+        let event = |event: &u32| {
+            let record = &records[*event as usize];
+            (times[*event as usize].min(record.timestamp_ns), record.offset)
+        };
+        let map = self.states.take(&state.name);
+        let call = StateCall::new(map, events.iter().map(event), &plugin.template().limits);
+        instance.store.data_mut().state = Some(Box::new(call));
+        Ok(())
+    }
+
+    /// Takes the map back, with what was stored if the call counts.
+    fn take_state_back(&mut self, instance: &mut Instance, counts: bool) {
+        let Some(state) = self.run.plugin.state() else { return };
+        let Some(call) = instance.store.data_mut().state.take() else { return };
+        let (map, evicted) = if counts { call.take_over() } else { (call.discard(), 0) };
+        self.cost.state_evicted += evicted as u64;
+        self.states.put(&state.name, map);
     }
 
     fn instance(&mut self) -> Result<Instance, Broken> {
@@ -197,13 +253,14 @@ impl Ongoing<'_> {
         })
     }
 
-    fn ask(&mut self, instance: &mut Instance, events: &[u32]) -> Result<(), Fault> {
+    fn ask(&mut self, instance: &mut Instance, events: &[u32]) -> Result<(), Failure> {
         let Run { plugin, kind, sources, .. } = self.run;
         let (template, reference, limits) = (plugin.template(), plugin.reference(), &plugin.template().limits);
         let columns = self.worker.gathered.gather(self.batch, events, sources);
         match kind {
             Kind::Validator => {
                 let answer = instance.validate(template, columns)?;
+                has_room(instance, events)?;
                 let verdict = answer::verdict(answer, events, reference, limits)?;
                 self.cost.rejected += verdict.rejections.len() as u64;
                 self.cost.dropped += verdict.dropped.len() as u64;
@@ -214,6 +271,7 @@ impl Ongoing<'_> {
             }
             Kind::Enricher => {
                 let answer = instance.enrich(template, columns)?;
+                has_room(instance, events)?;
                 let conflicts = answer::written(answer, events, plugin.writes(), self.batch, reference, limits)?;
                 self.cost.rejected += conflicts.len() as u64;
                 self.worker.gone.extend(conflicts.iter().map(|rejection| rejection.event));
@@ -221,6 +279,7 @@ impl Ongoing<'_> {
             }
             Kind::Alerter => {
                 let answer = instance.evaluate(template, columns)?;
+                has_room(instance, events)?;
                 self.outcome.alerts.extend(answer::alerts(answer, events, self.batch, reference, limits)?);
             }
         }
@@ -254,6 +313,21 @@ impl Ongoing<'_> {
                 "a batch was slow in the plugin; see limits.slow_batch_ms"
             );
         }
+        if cost.state_evicted > 0 {
+            let plugin = run.plugin.reference();
+            tracing::warn!(
+                plugin = %plugin.name, digest = %format_args!("{:#}", plugin.digest), keys = cost.state_evicted,
+                "the plugin's state was full, so the keys that were written longest ago went; see limits.state_bytes"
+            );
+        }
         outcome.costs[run.index].add(&cost);
+    }
+}
+
+/// Whether the state has room for what a call stored; where it was one event, room is made.
+fn has_room(instance: &Instance, events: &[u32]) -> Result<(), Failure> {
+    match &instance.store.data().state {
+        Some(state) if events.len() > 1 && !state.fits() => Err(Failure::NoRoom),
+        _ => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wasmill_core::{Batch, EventTime, PartitionId, Projection, ProjectionBuilder, RawBatch, Rejection};
-use wasmill_engine::{Blame, Engine, EngineOptions, Generation, Grant, Outcome, Plugin, PluginSpec};
+use wasmill_engine::{Engine, EngineOptions, Generation, Grant, LaneMemory, Outcome, Plugin, PluginSpec};
 
 use crate::alert_events::alert_events;
 use crate::cli::PipeArgs;
@@ -82,9 +82,17 @@ fn load(args: &PipeArgs) -> Result<Plugin, String> {
     let mut options = EngineOptions::new().map_err(|error| error.to_string())?;
     options.instances = 4;
     let engine = Engine::new(options).map_err(|error| error.to_string())?;
-    let grants = args.reverse_dns.iter().map(|_| Grant::ReverseDns).collect();
-    let (file, instance) = (args.file.clone(), Default::default());
-    let spec = PluginSpec { file, bytes: bytes.into(), config, limits, instance, grants };
+    let names = args.reverse_dns.iter().map(|_| Grant::ReverseDns);
+    let spec = PluginSpec {
+        file: args.file.clone(),
+        bytes: bytes.into(),
+        config,
+        limits,
+        instance: Default::default(),
+        // State of its own in memory does no harm.
+        grants: names.chain([Grant::State]).collect(),
+        state: Default::default(),
+    };
     engine.load(&spec).map_err(|error| error.to_string())
 }
 
@@ -103,7 +111,7 @@ struct Pipe {
     partition: Arc<PartitionId>,
     worker: EngineWorker,
     names: ReverseDns,
-    blame: Blame,
+    memory: LaneMemory,
     next_offset: i64,
 }
 
@@ -125,7 +133,7 @@ impl Pipe {
             partition: Arc::new(partition),
             worker: EngineWorker::default(),
             names,
-            blame: Blame::new(),
+            memory: LaneMemory::new(),
             next_offset: 0,
         }
     }
@@ -148,7 +156,7 @@ impl Pipe {
         let (mut batch, unreadable) = self.projection.extract(raw);
         let lookups = self.projection.lookups();
         self.worker.memo.fill(&mut batch, &lookups, &self.names, None, false);
-        let ran = self.generation.run(&mut batch, &mut self.blame, &mut self.worker.plugins);
+        let ran = self.generation.run(&mut batch, &mut self.memory, &mut self.worker.plugins);
         let outcome = ran.map_err(|broken| broken.to_string())?;
         let alerts = alert_events(&outcome.alerts, &batch.raw);
         let alerts: Vec<Value> =

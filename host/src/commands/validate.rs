@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::cli::{Output, ValidateArgs};
 use crate::commands::Exit;
 use crate::config::plugins::{self, PluginFile};
-use crate::config::{Config, Environment, Mistake, redacted};
+use crate::config::{Config, Environment, HomeConfig, Mistake, redacted};
 use crate::guarantee::{self, SinkGuarantee};
 use crate::pipeline::{self, Place};
 use crate::postgres;
@@ -40,12 +40,15 @@ pub struct PluginCheck {
     pub about: Option<String>,
     /// Why it cannot be loaded.
     pub problem: Option<String>,
+    /// Whether it keeps state.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_state: bool,
 }
 
 impl PluginCheck {
     /// A plugin that was found and not loaded.
     pub fn found(file: &PluginFile) -> Self {
-        Self { name: file.name.clone(), about: None, problem: None }
+        Self { name: file.name.clone(), about: None, problem: None, keeps_state: false }
     }
 }
 
@@ -80,12 +83,13 @@ pub(super) fn load_plugins(config: &Config, files: &[PluginFile]) -> Vec<PluginC
     let engine = pipeline::plugins::engine(1, files.len(), Some(config.engine.cache_dir.clone()));
     let check = |file: &PluginFile| {
         let engine = engine.as_ref().map_err(Clone::clone)?;
-        pipeline::plugins::load(engine, file).map(|(plugin, _)| pipeline::plugins::about(&plugin))
+        pipeline::plugins::load(engine, file)
+            .map(|(plugin, _)| (pipeline::plugins::about(&plugin), plugin.state().is_some()))
     };
     files
         .iter()
         .map(|file| match check(file) {
-            Ok(about) => PluginCheck { about: Some(about), ..PluginCheck::found(file) },
+            Ok((about, keeps_state)) => PluginCheck { about: Some(about), keeps_state, ..PluginCheck::found(file) },
             Err(problem) => PluginCheck { problem: Some(problem), ..PluginCheck::found(file) },
         })
         .collect()
@@ -116,6 +120,9 @@ pub fn validate_with(
         notes.push(format!("the plugin directory {} is empty: events pass through unchanged", folder.display()));
     }
     let plugins = load(&config, &files);
+    if config.home == HomeConfig::None {
+        notes.extend(plugins.iter().filter(|plugin| plugin.keeps_state).map(in_memory_only));
+    }
     Validation {
         valid: mistakes.is_empty() && plugins.iter().all(|plugin| plugin.problem.is_none()),
         mistakes,
@@ -178,6 +185,14 @@ impl Validation {
         };
         text
     }
+}
+
+fn in_memory_only(plugin: &PluginCheck) -> String {
+    format!(
+        "{} keeps state, and without a home that is in memory only: it begins empty at each start; add an SQL sink, or \
+         `home: {{ sqlite: {{ path: home.db }} }}`",
+        plugin.name
+    )
 }
 
 fn word<'c>(config: &'c Json, key: &str) -> &'c str {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use wasmill_engine::{Grant, InstanceMode, Limits};
+use wasmill_engine::{Grant, InstanceMode, Limits, OtherState};
 
 use super::load::contents;
 use super::mistake::{Collector, Mistake, Mistakes, Position, nearest, quoted};
@@ -41,6 +41,8 @@ pub struct Sidecar {
     pub instance: InstanceMode,
     /// Capabilities that it is given.
     pub grants: Vec<Grant>,
+    /// What becomes of stored state that it cannot read.
+    pub state: OtherState,
 }
 
 /// What may be written in the file beside a plugin.
@@ -57,6 +59,8 @@ pub(super) struct RawSidecar {
     instance: InstanceMode,
     /// Capabilities that the plugin is given; it is not loaded without those that it asks for.
     grants: Vec<Grant>,
+    /// What becomes of state that was stored in another version of the plugin's schema.
+    state: OtherState,
 }
 
 /// The plugins of `directory`, by file name, with this process's variables filled in. Files whose names begin with a dot or
@@ -183,6 +187,12 @@ fn parse_sidecar(bytes: &[u8], folder: &Path, environment: &Environment, mistake
 
 impl From<RawSidecar> for Sidecar {
     fn from(raw: RawSidecar) -> Self {
-        Self { config: Json::Object(raw.config), limits: raw.limits, instance: raw.instance, grants: raw.grants }
+        Self {
+            config: Json::Object(raw.config),
+            limits: raw.limits,
+            instance: raw.instance,
+            grants: raw.grants,
+            state: raw.state,
+        }
     }
 }

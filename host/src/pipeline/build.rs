@@ -28,6 +28,7 @@ use crate::process::{EngineWorker, Lookups, Processor};
 use crate::relay::Relay;
 use crate::report::Tally;
 use crate::sinks::{SinkOutput, Sinks, StoreSinks};
+use crate::states;
 use crate::status::Status;
 use crate::terminal::TextLines;
 
@@ -58,6 +59,9 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
     events.format(config.format);
     let mut alerts = ProjectionBuilder::new(EventTime::Record, ALERT_BYTES_MAX);
     let generation = Generation::new(plugins.iter().map(|(plugin, _)| Arc::clone(plugin)).collect(), &mut events);
+    if let Some(home) = stores.iter().find(|store| store.is_home) {
+        states::prepare(&home.store, &generation).await?;
+    }
     let outputs = outputs(config).await?;
     let Encoders { encoders, of_lives } = encoders(config, &stores, &outputs, &mut events, &mut alerts)?;
     let alerts = alerts.build();

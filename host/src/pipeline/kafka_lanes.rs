@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use wasmill_core::{PartitionId, RawBatch};
+use wasmill_engine::LaneMemory;
 
 use super::{Built, RunEnd, RunOptions, SetupError};
 use crate::config::{BatchConfig, Config, HomeConfig, KafkaConfig, Start};
@@ -195,7 +196,10 @@ impl Lanes<'_> {
         let mut well = Vec::with_capacity(partitions.len());
         for (name, partition) in names.iter().zip(&partitions) {
             let start = self.start_offset(partition).await?;
-            let lease = self.built.sinks.acquire(partition, start).await.map_err(|error| error.to_string())?;
+            let Built { sinks, processor, .. } = &self.built;
+            let store_error = |error: StoreError| error.to_string();
+            let lease = sinks.acquire(partition, start).await.map_err(store_error)?;
+            let memory = sinks.remember(partition, &processor.generation).await.map_err(store_error)?;
             let offset = self.built.sinks.position(&lease).unwrap_or(start);
             let was_red = self.built.status.health.is_red(&part(name));
             let end = match self.options.until_end || was_red {
@@ -204,7 +208,7 @@ impl Lanes<'_> {
             };
             let until = end.filter(|_| self.options.until_end);
             begins.push(Begin { partition: Arc::clone(partition), offset, until });
-            leases.push(lease);
+            leases.push((lease, memory));
             // What could not go on has to show that it can, unless there is nothing to read.
             well.push(!was_red || end == Some(offset));
         }
@@ -246,7 +250,7 @@ impl Lanes<'_> {
         &mut self,
         name: &TopicPartition,
         reader: PartitionReader,
-        leases: crate::sinks::Leases,
+        (leases, memory): (crate::sinks::Leases, LaneMemory),
         offset: i64,
     ) {
         let partition = Arc::clone(reader.partition());
@@ -270,6 +274,7 @@ impl Lanes<'_> {
             engine: self.built.engine.clone(),
             sinks: Arc::clone(&self.built.sinks),
             leases,
+            memory,
             committed,
         };
         let (stop, lane) = lane(parts, KafkaReader { reader, limits: self.config.batch });

@@ -32,14 +32,25 @@ fn load_all(directory: &Path, threads: usize, cache_dir: &Path) -> Result<Vec<Lo
         return Ok(Vec::new());
     }
     let engine = engine(threads, files.len(), Some(cache_dir.to_owned()))?;
-    files
-        .iter()
-        .map(|file| {
-            let (plugin, bytes) = load(&engine, file)?;
-            tracing::info!("loaded {}", about(&plugin));
-            Ok((Arc::new(plugin), bytes))
-        })
-        .collect()
+    let mut loaded: Vec<LoadedFile> = Vec::with_capacity(files.len());
+    for file in &files {
+        let (plugin, bytes) = load(&engine, file)?;
+        if let Some(other) = loaded.iter().map(|(other, _)| other).find(|other| share_state(other, &plugin)) {
+            let (name, first, second) = (&plugin.reference().name, other.file().display(), plugin.file().display());
+            return Err(format!(
+                "{first} and {second} are both the plugin {name}, whose state stands under its name; keep one of the two and have \
+                 it do the work of both"
+            ));
+        }
+        tracing::info!("loaded {}", about(&plugin));
+        loaded.push((Arc::new(plugin), bytes));
+    }
+    Ok(loaded)
+}
+
+/// Whether the state of one would be the other's.
+fn share_state(one: &Plugin, other: &Plugin) -> bool {
+    one.state().zip(other.state()).is_some_and(|(one, other)| one.name == other.name)
 }
 
 /// The engine of a pipeline with so many threads and plugins.
@@ -69,6 +80,7 @@ pub fn load(engine: &Engine, file: &PluginFile) -> Result<(Plugin, Arc<[u8]>), S
         limits: file.sidecar.limits.clone(),
         instance: file.sidecar.instance,
         grants: file.sidecar.grants.clone(),
+        state: file.sidecar.state,
     };
     let plugin = engine.load(&spec).map_err(|error| error.to_string())?;
     Ok((plugin, bytes))

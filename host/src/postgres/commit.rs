@@ -235,6 +235,7 @@ impl PostgresStore {
         self.write_dead_letters(connection, &lease.partition, &letters).await?;
         self.record(connection, &lease.partition, lease.next_offset, deliveries).await?;
         self.keep_answers(connection, &lease.partition, lease.next_offset, deliveries).await?;
+        self.store_states(connection, &lease.partition, lease.next_offset, deliveries).await?;
         let Some(last) = deliveries.last() else { return Ok(Some(committed)) };
         let is_ours = self.advance(connection, lease, target_of(deliveries), &last.generation).await?;
         Ok(is_ours.then_some(committed))

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use super::errors::store_error;
 
 /// What makes each version of the tables from the one before, the first from nothing. A step that was released is never changed.
-const STEPS: [&str; 3] = [TABLES, ANSWERS, OPEN_ALERTS];
+const STEPS: [&str; 4] = [TABLES, ANSWERS, OPEN_ALERTS, STATES];
 
 /// Held while tables are looked at and made, so that workers may start at the same time.
 const SET_UP_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('wasmill_schema', 0))";
@@ -89,6 +89,21 @@ CREATE TABLE wasmill_open_alerts (
     timestamp_ns bigint NOT NULL, alert bytea NOT NULL, count bigint NOT NULL, last_at text NOT NULL,
     PRIMARY KEY (pipeline, sink, id)
 );";
+
+const STATES: &str = "
+-- The states of plugins: a row per plugin and partition, and one per key.
+CREATE TABLE wasmill_states (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline text NOT NULL, source text NOT NULL, cluster text NOT NULL, topic text NOT NULL,
+    topic_id text NOT NULL, partition integer NOT NULL, plugin text NOT NULL,
+    version bigint NOT NULL, clock bigint, doubted bigint,
+    UNIQUE (pipeline, source, cluster, topic, topic_id, partition, plugin)
+) WITH (fillfactor = 50);
+CREATE TABLE wasmill_state (
+    state bigint NOT NULL, key bytea NOT NULL, value bytea NOT NULL,
+    expires bigint NOT NULL, wake bigint NOT NULL, \"offset\" bigint NOT NULL,
+    PRIMARY KEY (state, key)
+) WITH (fillfactor = 50);";
 
 /// Waits until no other process sets this database up; the lock goes with the transaction.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use super::dead_letters;
 use super::error::{classify, refuses_row};
 use super::ledger::{self, Position};
 use super::schema::SqliteTable;
-use super::{SqliteStore, answers};
+use super::{SqliteStore, answers, state};
 use crate::config::Provenance;
 use crate::delivery::{DeadLetter, Delivery, Rows};
 use crate::report::REFUSED_BY_DATABASE;
@@ -55,6 +55,9 @@ pub(super) async fn commit(
 
     for delivery in deliveries {
         store_delivery(store, &mut transaction, lease.next_offset, delivery, &mut committed).await?;
+    }
+    if store.is_home {
+        state::store(&mut transaction, &store.pipeline, &partition, lease.next_offset, deliveries).await?;
     }
     if store.is_home && store.facts.provenance != Provenance::Off {
         record_commit(&mut transaction, &key, &store.facts, lease.next_offset, deliveries).await?;

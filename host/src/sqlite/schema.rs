@@ -58,6 +58,15 @@ CREATE TABLE IF NOT EXISTS wasmill_open_alerts (
     timestamp_ns INTEGER NOT NULL, alert BLOB NOT NULL, count INTEGER NOT NULL, last_at TEXT NOT NULL,
     PRIMARY KEY (pipeline, sink, id)
 );
+CREATE TABLE IF NOT EXISTS wasmill_states (
+    id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, source TEXT NOT NULL, cluster TEXT NOT NULL, topic TEXT NOT NULL,
+    topic_id TEXT NOT NULL, partition INTEGER NOT NULL, plugin TEXT NOT NULL, version INTEGER NOT NULL, clock INTEGER,
+    doubted INTEGER, UNIQUE (pipeline, source, cluster, topic, topic_id, partition, plugin)
+);
+CREATE TABLE IF NOT EXISTS wasmill_state (
+    state INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, expires INTEGER NOT NULL, wake INTEGER NOT NULL,
+    \"offset\" INTEGER NOT NULL, PRIMARY KEY (state, key)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS wasmill_plugins (
     digest TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, file BLOB NOT NULL,
     archived_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))

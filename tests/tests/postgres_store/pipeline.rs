@@ -142,5 +142,6 @@ fn delivery(
         alerts_raised: 0,
         costs: Vec::new(),
         looked_up: Default::default(),
+        state: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use wasmill_engine::{Blame, Broken, GUILTY_MIN, Limits, Worker};
+use wasmill_engine::{Broken, GUILTY_MIN, LaneMemory, Limits, Worker};
 
 use crate::support::{batch, codes, decent, events, rogue, run};
 
@@ -79,10 +79,10 @@ fn plugin_that_fails_on_every_event_is_broken_and_nobody_is_blamed() {
 fn blame_goes_on_from_batch_to_batch_and_stays_as_it_was_when_the_batch_is_not_run() {
     let Some(bytes) = rogue() else { return };
     let plugins = [decent(&bytes, Limits::default())];
-    let (mut blame, mut worker) = (Blame::new(), Worker::new());
+    let (mut memory, mut worker) = (LaneMemory::new(), Worker::new());
     let mut go = |first: i64, deeds: &[(usize, &str)]| {
         let (generation, mut batch) = batch(&plugins, first, &events(10, deeds));
-        generation.run(&mut batch, &mut blame, &mut worker).map(|outcome| outcome.rejections.len())
+        generation.run(&mut batch, &mut memory, &mut worker).map(|outcome| outcome.rejections.len())
     };
     let five: Vec<(usize, &str)> = (0..5).map(|n| (n, "v:trap")).collect();
     assert_eq!(go(0, &five).unwrap(), 5);

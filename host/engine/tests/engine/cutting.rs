@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 use wasmill_core::{Alert, Rejection};
-use wasmill_engine::{Blame, Limits, Worker};
+use wasmill_engine::{LaneMemory, Limits, Worker};
 
 use crate::support::{batch, decent, event, rogue};
 
@@ -35,14 +35,14 @@ const DEEDS: [&str; 12] = [
 fn results(payloads: &[String], cuts: &[usize], limits: &Limits) -> Option<Results> {
     let bytes = rogue()?;
     let plugins = [decent(&bytes, limits.clone()), decent(&bytes, limits.clone())];
-    let (mut blame, mut worker, mut results) = (Blame::new(), Worker::new(), Results::default());
+    let (mut memory, mut worker, mut results) = (LaneMemory::new(), Worker::new(), Results::default());
     let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (payloads.len() + 1)).chain([0, payloads.len()]).collect();
     bounds.sort_unstable();
     bounds.dedup();
     for pair in bounds.windows(2) {
         let first = pair[0] as i64;
         let (generation, mut batch) = batch(&plugins, first, &payloads[pair[0]..pair[1]]);
-        let outcome = match generation.run(&mut batch, &mut blame, &mut worker) {
+        let outcome = match generation.run(&mut batch, &mut memory, &mut worker) {
             Ok(outcome) => outcome,
             Err(broken) => {
                 results.broken_at = Some(broken.to_string());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use wasmill_core::Batch;
-use wasmill_engine::{Blame, Generation, InstanceMode, Limits, Plugin, PluginSpec, Reason, Worker};
+use wasmill_engine::{Generation, InstanceMode, LaneMemory, Limits, Plugin, PluginSpec, Reason, Worker};
 
 use crate::support::{batch, decent, engine, event, events, load, passes, rejected_for, rogue, run, spec};
 
@@ -40,7 +40,7 @@ fn fuel_is_limited_exactly_and_alike_every_time() {
     let alone = [event(1, "v:burn:10000")];
     let used = |plugin: &Arc<Plugin>| {
         let (generation, mut batch) = batch(&[plugin.clone()], 0, &alone);
-        generation.run(&mut batch, &mut Blame::new(), &mut Worker::new()).map(|outcome| (outcome, batch)).unwrap()
+        generation.run(&mut batch, &mut LaneMemory::new(), &mut Worker::new()).map(|outcome| (outcome, batch)).unwrap()
     };
     let fuel_of_validate = |limit: u64| {
         let (outcome, _) = used(&decent(&bytes, Limits { fuel_per_event: limit, ..Limits::default() }));
@@ -59,10 +59,10 @@ fn events_that_need_more_fuel_together_than_one_may_burn_are_split_and_none_is_b
     let Some(bytes) = rogue() else { return };
     let plugin = decent(&bytes, Limits { fuel_per_event: 1_000_000, ..Limits::default() });
     let payloads: Vec<String> = (0..64).map(|n| event(n, "v:burn:50000")).collect();
-    let (mut blame, mut worker) = (Blame::new(), Worker::new());
+    let (mut memory, mut worker) = (LaneMemory::new(), Worker::new());
     let mut go = |first| {
         let (generation, mut batch) = batch(&[plugin.clone()], first, &payloads);
-        let outcome = generation.run(&mut batch, &mut blame, &mut worker).unwrap();
+        let outcome = generation.run(&mut batch, &mut memory, &mut worker).unwrap();
         assert_eq!(batch.live.len(), 64);
         assert!(outcome.rejections.is_empty());
         outcome.costs[0]
@@ -145,11 +145,11 @@ fn instance_is_fresh_for_each_batch_unless_it_is_to_be_reused() {
     );
     for plugin in [fresh, reused] {
         let mut worker = Worker::new();
-        let mut blame = Blame::new();
+        let mut memory = LaneMemory::new();
         let mut fuel = Vec::new();
         for n in 0..3 {
             let (generation, mut batch): (Generation, Batch) = batch(&[plugin.clone()], n, &[event(1, "")]);
-            let outcome = generation.run(&mut batch, &mut blame, &mut worker).unwrap();
+            let outcome = generation.run(&mut batch, &mut memory, &mut worker).unwrap();
             assert_eq!(batch.live.len(), 1);
             fuel.push(outcome.costs[0].fuel);
         }
@@ -167,7 +167,7 @@ fn reused_instance_is_thrown_away_after_a_trap() {
     let mut worker = Worker::new();
     for first in [0, 10, 20] {
         let (generation, mut batch) = batch(&[plugin.clone()], first, &events(8, &[(3, "v:trap")]));
-        let outcome = generation.run(&mut batch, &mut Blame::new(), &mut worker).unwrap();
+        let outcome = generation.run(&mut batch, &mut LaneMemory::new(), &mut worker).unwrap();
         assert_eq!((batch.live.len(), outcome.rejections.len()), (7, 1));
     }
 }

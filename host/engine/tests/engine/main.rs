@@ -12,4 +12,5 @@ mod cutting;
 mod limiting;
 mod loading;
 mod speed;
+mod state;
 mod wasi;

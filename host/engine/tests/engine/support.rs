@@ -7,8 +7,8 @@ use proptest::prelude::ProptestConfig;
 use serde_json::{Value, json};
 use wasmill_core::{Batch, EventTime, PartitionId, ProjectionBuilder, RawBatch};
 use wasmill_engine::{
-    Blame, Broken, Compiler, Engine, EngineOptions, Generation, InstanceMode, Limits, LoadError, Outcome, Plugin,
-    PluginSpec, Worker,
+    Broken, Compiler, Engine, EngineOptions, Generation, Grant, InstanceMode, LaneMemory, Limits, LoadError, Outcome,
+    Plugin, PluginSpec, Worker,
 };
 
 /// Of properties whose cases are whole runs of the engine: fewer than others have.
@@ -58,6 +58,8 @@ pub(crate) fn spec(bytes: &Arc<[u8]>, config: Value, limits: Limits) -> PluginSp
         config,
         limits,
         instance: InstanceMode::Fresh,
+        grants: vec![Grant::State],
+        state: Default::default(),
     }
 }
 
@@ -72,17 +74,19 @@ pub(crate) fn decent(bytes: &Arc<[u8]>, limits: Limits) -> Arc<Plugin> {
 
 /// Payloads as a batch that begins at `first`, projected for `plugins`.
 pub(crate) fn batch(plugins: &[Arc<Plugin>], first: i64, payloads: &[String]) -> (Generation, Batch) {
-    let partition = PartitionId {
-        source: "kafka".into(),
-        cluster: "c".into(),
-        topic: "t".into(),
-        topic_id: "i".into(),
-        partition: 0,
-    };
-    let mut raw = RawBatch::new(Arc::new(partition), first);
+    let mut raw = RawBatch::new(Arc::new(partition()), first);
     for (offset, payload) in (first..).zip(payloads) {
         raw.push(offset, offset * 1_000, None, Some(payload.as_bytes()), []);
     }
+    batch_of(plugins, raw)
+}
+
+pub(crate) fn partition() -> PartitionId {
+    PartitionId { source: "kafka".into(), cluster: "c".into(), topic: "t".into(), topic_id: "i".into(), partition: 0 }
+}
+
+/// What a source yielded, projected for `plugins`.
+pub(crate) fn batch_of(plugins: &[Arc<Plugin>], raw: RawBatch) -> (Generation, Batch) {
     let mut projection = ProjectionBuilder::new(EventTime::Record, 1 << 20);
     let generation = Generation::new(plugins.to_vec(), &mut projection);
     let (batch, rejections) = projection.build().extract(raw);
@@ -93,7 +97,7 @@ pub(crate) fn batch(plugins: &[Arc<Plugin>], first: i64, payloads: &[String]) ->
 /// Runs payloads from offset 0 in a lane that has seen nothing.
 pub(crate) fn run(plugins: &[Arc<Plugin>], payloads: &[String]) -> Result<(Outcome, Batch), Broken> {
     let (generation, mut batch) = batch(plugins, 0, payloads);
-    let outcome = generation.run(&mut batch, &mut Blame::new(), &mut Worker::new())?;
+    let outcome = generation.run(&mut batch, &mut LaneMemory::new(), &mut Worker::new())?;
     Ok((outcome, batch))
 }
 

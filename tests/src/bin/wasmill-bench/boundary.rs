@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wasmill_core::{EventTime, ProjectionBuilder};
-use wasmill_engine::{Blame, Generation, Worker};
+use wasmill_engine::{Generation, LaneMemory, Worker};
 use wasmill_sdk::{Event, Loaded};
 use wasmill_tests::events::bench_event;
 use wasmill_tests::pipeline::Pipeline;
@@ -93,12 +93,12 @@ fn measure(name: &str, plugin: &str, config: Value, native: impl Fn()) -> anyhow
     let generation = Generation::new(vec![Arc::new(loaded)], &mut builder);
     let (batch, _) = builder.build().extract(raw_batch(EVENTS));
     let mut worker = Worker::new();
-    let mut blame = Blame::new();
+    let mut memory = LaneMemory::new();
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let mut copy = batch.clone();
         let ours = cpu_ns_per_event(EVENTS, || {
-            black_box(generation.run(&mut copy, &mut blame, &mut worker).ok());
+            black_box(generation.run(&mut copy, &mut memory, &mut worker).ok());
         });
         rounds.push((ours, cpu_ns_per_event(EVENTS, &native)));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use wasmill_core::{EventTime, FieldKind, Path, ProjectionBuilder, RawBatch};
-use wasmill_engine::{Blame, Generation, Plugin, Worker};
+use wasmill_engine::{Generation, LaneMemory, Plugin, Worker};
 use wasmill_tests::events::bench_event;
 use wasmill_tests::services;
 
@@ -79,12 +79,12 @@ fn through(name: &str, plugins: &[Arc<Plugin>], raw: &RawBatch) -> Measurement {
     let mut builder = ProjectionBuilder::new(EventTime::Record, 1 << 20);
     let generation = Generation::new(plugins.to_vec(), &mut builder);
     let projection = builder.build();
-    let (mut worker, mut blame) = (Worker::new(), Blame::new());
+    let (mut worker, mut memory) = (Worker::new(), LaneMemory::new());
     let round = |_| {
         let copy = raw.clone();
         let ours = cpu_ns_per_event(EVENTS, || {
             let (mut batch, _) = projection.extract(copy);
-            black_box(generation.run(&mut batch, &mut blame, &mut worker).ok());
+            black_box(generation.run(&mut batch, &mut memory, &mut worker).ok());
         });
         (ours, 0.0)
     };

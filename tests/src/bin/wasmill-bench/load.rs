@@ -37,5 +37,13 @@ pub(crate) fn engine(cache_dir: Option<PathBuf>) -> anyhow::Result<Engine> {
 pub(crate) fn spec(name: &str, config: serde_json::Value) -> anyhow::Result<PluginSpec> {
     let file = root().join("target/plugins").join(format!("{name}.wasm"));
     let bytes: Arc<[u8]> = std::fs::read(&file)?.into();
-    Ok(PluginSpec { file, bytes, config, limits: Limits::default(), instance: InstanceMode::Fresh, grants: Vec::new() })
+    Ok(PluginSpec {
+        file,
+        bytes,
+        config,
+        limits: Limits::default(),
+        instance: InstanceMode::Fresh,
+        grants: Vec::new(),
+        state: Default::default(),
+    })
 }

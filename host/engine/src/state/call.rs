@@ -1,0 +1,262 @@
+//! The interface `state` while a plugin has a batch: what it asks for is copied out of its map, what it stores is kept aside.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentType, Linker, Lower};
+
+use super::StateMap;
+use super::clock::Clock;
+use super::map::{Life, Put};
+use crate::fault::Fault;
+use crate::guest::Guest;
+use crate::limits::Limits;
+
+/// When the value of an absent key expires, as it crosses.
+const ABSENT: i64 = i64::MIN;
+const NEVER: i64 = i64::MAX;
+/// As the slot of a key that is not in the map.
+const NO_SLOT: u32 = u32::MAX;
+/// Fuel of a call, of each key in it, and of so many bytes: about what the host's work is worth in instructions.
+const FUEL_PER_CALL: u64 = 500;
+const FUEL_PER_KEY: u64 = 100;
+const BYTES_PER_FUEL: u64 = 4;
+
+/// A plugin's state while it has a batch.
+#[derive(Debug)]
+pub(crate) struct StateCall {
+    map: Box<StateMap>,
+    clocks: Vec<i64>,
+    /// After the batch.
+    clock: Clock,
+    offsets: Vec<i64>,
+    /// The numbered keys: back to back, where each ends, and where in the map it is.
+    keys: Vec<u8>,
+    ends: Vec<usize>,
+    slots: Vec<u32>,
+    stored: Vec<Stored>,
+    key_bytes_max: usize,
+    value_bytes_max: usize,
+    map_bytes_max: usize,
+}
+
+/// What one call of `store` brought.
+#[derive(Debug)]
+struct Stored {
+    keys: Vec<u32>,
+    events: Vec<u32>,
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    expires: Vec<i64>,
+    wakes: Vec<i64>,
+    peaks: Vec<u32>,
+}
+
+#[derive(ComponentType, Lower, Debug, Default)]
+#[component(record)]
+struct Values {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    expires: Vec<i64>,
+    wakes: Vec<i64>,
+}
+
+#[derive(ComponentType, Lower, Debug, Default)]
+#[component(record)]
+struct DueKeys {
+    keys: Vec<u8>,
+    ends: Vec<u32>,
+    values: Values,
+}
+
+impl Values {
+    fn push(&mut self, value: Option<(&[u8], Life)>) {
+        let (value, life) = value.unwrap_or((&[], Life { expires: ABSENT, wake: NEVER }));
+        self.bytes.extend_from_slice(value);
+        self.ends.push(self.bytes.len() as u32);
+        self.expires.push(life.expires);
+        self.wakes.push(life.wake);
+    }
+}
+
+impl StateCall {
+    /// For a batch of events, of each its time and its offset.
+    pub(crate) fn new(map: Box<StateMap>, events: impl Iterator<Item = (i64, i64)>, limits: &Limits) -> Self {
+        let mut clock = map.clock;
+        let (clocks, offsets) = events.map(|(time, offset)| (clock.advance(time), offset)).unzip();
+        Self {
+            map,
+            clocks,
+            clock,
+            offsets,
+            keys: Vec::new(),
+            ends: Vec::new(),
+            slots: Vec::new(),
+            stored: Vec::new(),
+            key_bytes_max: limits.state_key_bytes,
+            value_bytes_max: limits.state_value_bytes,
+            map_bytes_max: limits.state_bytes,
+        }
+    }
+
+    /// The map as it was before.
+    pub(crate) fn discard(self) -> Box<StateMap> {
+        self.map
+    }
+
+    /// Whether the map has room for what was stored without any key having to go.
+    pub(crate) fn fits(&self) -> bool {
+        self.map.bytes_after(self.puts()) <= self.map_bytes_max
+    }
+
+    /// The map with what was stored, and how many keys had to go.
+    pub(crate) fn take_over(mut self) -> (Box<StateMap>, usize) {
+        let mut map = std::mem::take(&mut self.map);
+        let evicted = map.apply(self.puts(), self.clock, self.map_bytes_max);
+        (map, evicted)
+    }
+
+    fn puts(&self) -> impl Iterator<Item = Put<'_>> {
+        self.stored.iter().flat_map(move |stored| (0..stored.keys.len()).map(move |nth| self.put(stored, nth)))
+    }
+
+    fn put<'a>(&'a self, stored: &'a Stored, nth: usize) -> Put<'a> {
+        let number = stored.keys[nth] as usize;
+        let start = nth.checked_sub(1).map_or(0, |before| stored.ends[before] as usize);
+        let slot = self.slots[number];
+        Put {
+            key: self.key(number),
+            slot: (slot != NO_SLOT).then_some(slot),
+            value: &stored.bytes[start..stored.ends[nth] as usize],
+            peak: (stored.ends[nth] as usize - start).max(stored.peaks[nth] as usize),
+            life: Life { expires: stored.expires[nth], wake: stored.wakes[nth] },
+            offset: self.offsets[stored.events[nth] as usize],
+        }
+    }
+
+    fn key(&self, number: usize) -> &[u8] {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.keys[start..self.ends[number]]
+    }
+
+    fn fetch(&mut self, keys: &[u8], ends: &[u32]) -> Result<Values, Fault> {
+        check_ends(ends, keys.len(), "keys")?;
+        let mut values = Values {
+            bytes: Vec::with_capacity(ends.len() * 16),
+            ends: Vec::with_capacity(ends.len()),
+            expires: Vec::with_capacity(ends.len()),
+            wakes: Vec::with_capacity(ends.len()),
+        };
+        let (mut start, before) = (0, self.keys.len());
+        self.keys.extend_from_slice(keys);
+        for end in ends {
+            let key = &keys[start..*end as usize];
+            start = *end as usize;
+            if key.len() > self.key_bytes_max {
+                let (bytes, limit) = (key.len(), self.key_bytes_max);
+                return Err(Fault::too_large(format!(
+                    "asks for state under a key of {bytes} bytes, and limits.state_key_bytes is {limit}"
+                )));
+            }
+            let slot = self.map.find(key);
+            self.ends.push(before + start);
+            self.slots.push(slot.unwrap_or(NO_SLOT));
+            values.push(slot.and_then(|slot| self.map.get(slot)));
+        }
+        Ok(values)
+    }
+
+    fn due(&mut self, until: i64, limit: u32) -> DueKeys {
+        let mut due = DueKeys::default();
+        for slot in self.map.due(until, limit as usize) {
+            let key = self.map.key(slot);
+            due.keys.extend_from_slice(key);
+            due.ends.push(due.keys.len() as u32);
+            due.values.push(self.map.get(slot));
+            self.keys.extend_from_slice(key);
+            self.ends.push(self.keys.len());
+            self.slots.push(slot);
+        }
+        due
+    }
+
+    fn store(&mut self, stored: Stored) -> Result<(), Fault> {
+        let entries = stored.keys.len();
+        let Stored { keys, events, bytes, ends, expires, wakes, peaks } = &stored;
+        if [events.len(), ends.len(), expires.len(), wakes.len(), peaks.len()] != [entries; 5] {
+            return Err(Fault::bad_answer("stores state in lists of different lengths"));
+        }
+        check_ends(ends, bytes.len(), "values")?;
+        if keys.iter().any(|number| *number as usize >= self.ends.len()) {
+            return Err(Fault::bad_answer("stores state under a key that it did not fetch"));
+        }
+        if events.iter().any(|event| *event as usize >= self.offsets.len()) {
+            return Err(Fault::bad_answer("stores state for an event that the batch does not have"));
+        }
+        let mut start = 0;
+        for end in ends {
+            if (*end - start) as usize > self.value_bytes_max {
+                let (bytes, limit) = (*end - start, self.value_bytes_max);
+                return Err(Fault::too_large(format!(
+                    "stores {bytes} bytes of state under one key, and limits.state_value_bytes is {limit}"
+                )));
+            }
+            start = *end;
+        }
+        self.stored.push(stored);
+        Ok(())
+    }
+}
+
+/// Whether ends rise, up to the end of what they cut.
+fn check_ends(ends: &[u32], bytes: usize, what: &str) -> Result<(), Fault> {
+    let whole = ends.last().map_or(0, |end| *end as usize) == bytes;
+    if whole && ends.is_sorted() {
+        return Ok(());
+    }
+    Err(Fault::bad_answer(format!("gives {what} of state whose ends do not fit them")))
+}
+
+/// Defines the interface for all plugins; who has no state in its manifest has none here either.
+///
+/// # Errors
+/// None that a plugin can cause: a name defined twice.
+pub(crate) fn link(linker: &mut Linker<Guest>, interface: &str) -> wasmtime::Result<()> {
+    let mut instance = linker.instance(interface)?;
+    instance.func_wrap("clocks", |mut store: StoreContextMut<'_, Guest>, (): ()| {
+        let clocks = state(&mut store)?.clocks.clone();
+        charge(&mut store, 0, clocks.len() * 8)?;
+        Ok((clocks,))
+    })?;
+    instance.func_wrap("fetch", |mut store: StoreContextMut<'_, Guest>, (keys, ends): (Vec<u8>, Vec<u32>)| {
+        charge(&mut store, ends.len(), keys.len())?;
+        let values = state(&mut store)?.fetch(&keys, &ends)?;
+        charge(&mut store, 0, values.bytes.len())?;
+        Ok((values,))
+    })?;
+    instance.func_wrap("due", |mut store: StoreContextMut<'_, Guest>, (until, limit): (i64, u32)| {
+        let due = state(&mut store)?.due(until, limit);
+        charge(&mut store, due.ends.len(), due.keys.len() + due.values.bytes.len())?;
+        Ok((due,))
+    })?;
+    instance.func_wrap(
+        "store",
+        |mut store: StoreContextMut<'_, Guest>, (keys, events, bytes, ends, expires, wakes, peaks): Lists| {
+            charge(&mut store, keys.len(), bytes.len())?;
+            state(&mut store)?.store(Stored { keys, events, bytes, ends, expires, wakes, peaks })?;
+            Ok(())
+        },
+    )
+}
+
+type Lists = (Vec<u32>, Vec<u32>, Vec<u8>, Vec<u32>, Vec<i64>, Vec<i64>, Vec<u32>);
+
+fn state<'a>(store: &'a mut StoreContextMut<'_, Guest>) -> Result<&'a mut StateCall, Fault> {
+    let state = store.data_mut().state.as_deref_mut();
+    state.ok_or_else(|| Fault::bad_answer("asks for state, which its manifest does not say or its batch is over"))
+}
+
+/// Has the guest pay for the host's work, so that its fuel bounds that as well.
+fn charge(store: &mut StoreContextMut<'_, Guest>, keys: usize, bytes: usize) -> wasmtime::Result<()> {
+    let cost = FUEL_PER_CALL + keys as u64 * FUEL_PER_KEY + bytes as u64 / BYTES_PER_FUEL;
+    let left = store.get_fuel()?.checked_sub(cost).ok_or(wasmtime::Trap::OutOfFuel)?;
+    store.set_fuel(left)
+}

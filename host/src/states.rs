@@ -1,0 +1,114 @@
+//! State of plugins on its way between lanes and home: what a group of deliveries comes to, and what a lane begins with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wasmill_core::PartitionId;
+use wasmill_engine::{Clock, Generation, LaneMemory, Plugin, StateRow, StateRows};
+
+use crate::delivery::Delivery;
+use crate::store::{Store, StoreError};
+
+/// What home holds of one plugin's state in one partition.
+#[derive(Clone, Debug)]
+pub struct StoredState {
+    /// The version of the plugin's schema.
+    pub version: u32,
+    /// Where its clock stood.
+    pub clock: Clock,
+    /// Its keys.
+    pub rows: StateRows,
+}
+
+/// What a group changes in one plugin's state: each key once, in order.
+#[derive(Debug)]
+pub struct StateChange<'d> {
+    /// Whose state it is.
+    pub plugin: &'d str,
+    /// The version of the plugin's schema.
+    pub version: u32,
+    /// The clock after the group.
+    pub clock: Clock,
+    /// What is put under keys.
+    pub puts: Vec<StateRow<'d>>,
+    /// Keys that go.
+    pub gone: Vec<&'d [u8]>,
+}
+
+/// What the deliveries behind `from_offset` change, plugin by plugin.
+pub fn changes(deliveries: &[Delivery], from_offset: i64) -> Vec<StateChange<'_>> {
+    let new = deliveries.iter().filter(|delivery| delivery.events.raw.next_offset() > from_offset);
+    let mut plugins: BTreeMap<&str, (u32, Clock, BTreeMap<&[u8], StateRow<'_>>)> = BTreeMap::new();
+    for delta in new.flat_map(|delivery| &delivery.state) {
+        let (version, clock, rows) =
+            plugins.entry(&delta.plugin).or_insert_with(|| (delta.version, delta.clock, BTreeMap::new()));
+        (*version, *clock) = (delta.version, delta.clock);
+        rows.extend(delta.rows.iter().map(|row| (row.key, row)));
+    }
+    let mut changes = Vec::with_capacity(plugins.len());
+    for (plugin, (version, clock, rows)) in plugins {
+        let mut change = StateChange { plugin, version, clock, puts: Vec::new(), gone: Vec::new() };
+        for (key, row) in rows {
+            match row.value {
+                Some(_) => change.puts.push(row),
+                None => change.gone.push(key),
+            }
+        }
+        changes.push(change);
+    }
+    changes
+}
+
+/// Looks whether these plugins can read what home holds of their states.
+///
+/// # Errors
+/// [`StoreError::Setup`] with what to do, where they cannot.
+pub async fn prepare(home: &Store, generation: &Generation) -> Result<(), StoreError> {
+    for plugin in stateful(generation) {
+        let Some(state) = plugin.state().filter(|state| !state.is_reset) else { continue };
+        let versions = home.state_versions(&state.name).await?;
+        if let Some(found) = versions.into_iter().find(|version| *version != state.version) {
+            return Err(other_version(plugin, found));
+        }
+    }
+    Ok(())
+}
+
+/// What a lane begins with: the states that home holds of its partition. One of another version goes, where the operator says so.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn restore(
+    home: &Store,
+    partition: &Arc<PartitionId>,
+    generation: &Generation,
+) -> Result<LaneMemory, StoreError> {
+    let mut memory = LaneMemory::new();
+    for plugin in stateful(generation) {
+        let Some(state) = plugin.state() else { continue };
+        match home.read_state(partition, &state.name).await? {
+            None => {}
+            Some(stored) if stored.version == state.version => {
+                memory.restore(&state.name, stored.clock, &stored.rows);
+            }
+            Some(_) if state.is_reset => home.reset_state(partition, &state.name, state.version).await?,
+            Some(stored) => return Err(other_version(plugin, stored.version)),
+        }
+    }
+    Ok(memory)
+}
+
+fn stateful(generation: &Generation) -> impl Iterator<Item = &Arc<Plugin>> {
+    generation.plugins().iter().filter(|plugin| plugin.state().is_some())
+}
+
+fn other_version(plugin: &Plugin, found: u32) -> StoreError {
+    let version = plugin.state().map_or(0, |state| state.version);
+    StoreError::Setup(format!(
+        "the plugin {} ({}) keeps state of version {version}, and what is stored of it has version {found}; put the plugin back \
+         that stored it, or write `state: reset` into \"{}\" to have it begin without",
+        plugin.reference().name,
+        plugin.file().display(),
+        plugin.file().with_extension("yaml").display(),
+    ))
+}
