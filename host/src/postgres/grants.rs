@@ -23,7 +23,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("wasmill_commits", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_answers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_open_alerts", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
-    ("wasmill_states", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ("wasmill_states", &["SELECT", "INSERT", "UPDATE"]),
     ("wasmill_state", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_plugins", &["SELECT", "INSERT"]),
 ];
