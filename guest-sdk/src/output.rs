@@ -18,7 +18,7 @@ use crate::writer::{Put, Writer};
 /// | `Option<T>` of these | `None` leaves the event's field as it is |
 /// | [`Write<T>`] of these | the value, null, or nothing |
 /// | `#[field(dynamic)]` `&'a [Cell]`, `Vec<Cell>` | the fields that only the config names: rows made once, or of this event |
-/// | `#[field(dynamic)]` [`Texts<'a>`] | the same, where all are texts that live as long as the batch |
+/// | `#[field(dynamic)]` [`Texts<'a>`] | the same, where all are texts |
 ///
 /// `#[field(path = "metadata.region")]` names a path; else it is the field's own name. Absent parents are made.
 /// Text borrowed for `'a` (from the event, the config or a constant) that is written again in a batch is stored once.
@@ -112,7 +112,7 @@ pub struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     /// The most texts that there can be.
-    pub const MAX: usize = 16;
+    pub const MAX: usize = 8;
 
     /// Adds the text of the next field.
     ///

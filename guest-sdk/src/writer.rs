@@ -157,13 +157,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The same, with texts that live as long as the batch.
-    pub(crate) fn event_of_texts<const N: usize>(&mut self, fixed: [Put; N], texts: &[Option<&'a str>]) {
+    /// The same, with texts, each of which is stored again: to know it again costs as much as a short text.
+    #[inline]
+    pub(crate) fn event_of_texts<const N: usize>(&mut self, fixed: [Put; N], texts: &[Option<&str>]) {
         self.fixed(fixed, texts.len());
         for (number, text) in texts.iter().enumerate() {
             let kind = self.kinds[N + number];
             assert!(kind == Kind::Text, "text cannot be written to a field declared as {}", kind.noun());
-            let put = text.map_or(Put::Keep, |text| Put::Value(self.text(text)));
+            let put = text.map_or(Put::Keep, |text| Put::Value(self.copy_text(text)));
             self.columns.slots.push(put.slot());
             self.mark_put(self.columns.slots.len() - 1, put);
         }

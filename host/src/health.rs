@@ -23,7 +23,7 @@ pub enum PartHealth {
     },
 }
 
-/// The parts of a pipeline by name: `source`, `sink NAME`, `lane TOPIC[N]`.
+/// The parts of a pipeline by name: `source`, `sink NAME`, `lane TOPIC[N]`, `look-up NAME`.
 #[derive(Debug, Default)]
 pub struct Health {
     // Guards the map for the length of a look-up or an insertion.

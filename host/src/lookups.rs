@@ -32,7 +32,7 @@ use counts::Counts;
 use patience::Patience;
 
 pub use answer::{Answer, Answers};
-pub use columns::{Filled, LookedUp, Memo};
+pub use columns::{Asked, Filled, LookedUp, Memo};
 pub use counts::LookupReport;
 
 /// How long a query that failed is not repeated (RFC 9520 wants 1 s to 5 min).

@@ -12,7 +12,7 @@ use crate::alert_events::alert_events;
 use crate::config::From;
 use crate::delivery::{DeadLetter, Delivery, Rows};
 use crate::encode::SinkEncoder;
-use crate::lookups::{Answers, LookedUp, Memo, ReverseDns};
+use crate::lookups::{Answers, Asked, LookedUp, Memo, ReverseDns};
 
 /// What batches go through. Immutable: a batch runs in exactly one.
 #[derive(Debug)]
@@ -74,6 +74,12 @@ struct Projected {
     received: Instant,
 }
 
+impl Lookups {
+    fn asked<'a>(&'a self, answers: Option<&'a Answers>) -> Asked<'a> {
+        Asked { columns: &self.columns, service: &self.reverse_dns, answers, records: self.recorded }
+    }
+}
+
 impl Processor {
     /// Projects, looks up what is known, runs the plugins, encodes for every sink.
     ///
@@ -85,8 +91,8 @@ impl Processor {
         let mut projected = Projected { events, rejections, received };
         let mut looked_up = LookedUp::new();
         if let Some(lookups) = &self.lookups {
-            let Lookups { columns, reverse_dns, recorded } = lookups;
-            let filled = worker.memo.fill(&mut projected.events, columns, reverse_dns, None, *recorded);
+            let reverse_dns = &lookups.reverse_dns;
+            let filled = worker.memo.fill(&mut projected.events, lookups.asked(None));
             if !filled.missing.is_empty() {
                 if reverse_dns.waits() {
                     return Ok(Begun::Asks(Box::new(Asking { projected, missing: filled.missing })));
@@ -110,9 +116,9 @@ impl Processor {
         worker: &mut EngineWorker,
     ) -> Result<Delivery, Broken> {
         let mut projected = asking.projected;
-        let looked_up = self.lookups.as_ref().map(|Lookups { columns, reverse_dns, recorded }| {
-            worker.memo.fill(&mut projected.events, columns, reverse_dns, Some(answers), *recorded).looked_up
-        });
+        let looked_up = self.lookups.as_ref();
+        let looked_up =
+            looked_up.map(|lookups| worker.memo.fill(&mut projected.events, lookups.asked(Some(answers))).looked_up);
         self.run(projected, looked_up.unwrap_or_default(), memory, worker)
     }
 

@@ -20,7 +20,7 @@ use wasmill_engine::{Engine, EngineOptions, Generation, Grant, LaneMemory, Outco
 use crate::alert_events::alert_events;
 use crate::cli::PipeArgs;
 use crate::commands::Exit;
-use crate::lookups::ReverseDns;
+use crate::lookups::{Asked, ReverseDns};
 use crate::process::EngineWorker;
 
 /// Most bytes of an event's payload, as in a pipeline by default.
@@ -154,8 +154,9 @@ impl Pipe {
         let count = raw.len();
         self.next_offset = raw.next_offset();
         let (mut batch, unreadable) = self.projection.extract(raw);
-        let lookups = self.projection.lookups();
-        self.worker.memo.fill(&mut batch, &lookups, &self.names, None, false);
+        let columns = &self.projection.lookups();
+        let asked = Asked { columns, service: &self.names, answers: None, records: false };
+        self.worker.memo.fill(&mut batch, asked);
         let ran = self.generation.run(&mut batch, &mut self.memory, &mut self.worker.plugins);
         let outcome = ran.map_err(|broken| broken.to_string())?;
         let alerts = alert_events(&outcome.alerts, &batch.raw);

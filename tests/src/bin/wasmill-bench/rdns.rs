@@ -35,7 +35,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
         let made_up = discard(&brokers, &topic, Some("fake: true"))?;
         asked.push((live.0, without.0));
         fake.push((made_up.0, without.0));
-        dead.push((silent.1, live.1));
+        dead.push((silent.1, made_up.1));
     }
     Ok(vec![
         Measurement::new("rdns", "CPU ns/event", &asked),
