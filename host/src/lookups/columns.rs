@@ -157,13 +157,15 @@ impl Memo {
     #[inline]
     fn place(&mut self, text: &[u8]) -> u32 {
         let next = self.remembered.len() as u32;
-        let place = match text.len() {
-            ..=SHORT_BYTES_MAX => *self.short.entry(short_key(text)).or_insert(next),
-            ..=TEXT_BYTES_MAX => match self.long.get(text) {
+        let place = if text.len() <= SHORT_BYTES_MAX {
+            *self.short.entry(short_key(text)).or_insert(next)
+        } else if text.len() <= TEXT_BYTES_MAX {
+            match self.long.get(text) {
                 Some(place) => *place,
                 None => *self.long.entry(text.into()).or_insert(next),
-            },
-            _ => return NOTHING,
+            }
+        } else {
+            return NOTHING;
         };
         if place == next {
             self.remembered.push(Remembered::default());
