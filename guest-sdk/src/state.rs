@@ -37,6 +37,8 @@
 //! and an event that is far ahead does not take it along: see `wit/plugin.wit`. A value is gone once the clock reaches its
 //! [`Life::expires`]; a key is [due](State::next_due) once it reaches its [`Life::wake`].
 //!
+//! [`Counter`], [`Tumbling`], [`Sliding`] and [`LastSeen`] are what is mostly kept under a key, ready made.
+//!
 //! A result must not depend on where a batch was cut, and does not as long as what is put for an event depends on it and on what
 //! was got before alone.
 
@@ -44,6 +46,7 @@ mod due;
 mod keys;
 #[cfg(not(target_arch = "wasm32"))]
 mod memory;
+mod windows;
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -52,6 +55,7 @@ use due::Due;
 use keys::Keys;
 
 pub use keys::Key;
+pub use windows::{Counter, LastSeen, Sliding, Tumbling};
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::guest::Host;

@@ -7,6 +7,7 @@
 
 pub(crate) mod call;
 pub(crate) mod clock;
+mod hash;
 mod map;
 mod timers;
 

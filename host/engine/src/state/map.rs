@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::clock::Clock;
+use super::hash::Seed;
 use super::timers::{NEVER, Timers};
 
 /// What a key counts as beside its own bytes and those of its value.
@@ -58,7 +59,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct StateMap {
     pub(crate) clock: Clock,
-    slots: HashMap<Arc<[u8]>, u32>,
+    slots: HashMap<Arc<[u8]>, u32, Seed>,
     entries: Vec<Entry>,
     free: Vec<u32>,
     bytes: usize,
