@@ -146,6 +146,46 @@ fn state_of_another_version_is_refused_until_it_is_reset() {
 }
 
 #[test]
+fn one_event_that_claims_to_be_years_ahead_takes_no_state_with_it_and_two_do() {
+    let yaml = "name: ahead\nsource: { file: { path: in.jsonl }, event_time: at }\nplugins: plugins.d\nsinks:\n  \
+                alerts: { from: alerts, sqlite: { path: out.db, table: alerts, create: true, columns: { summary: summary } } }\n";
+    let pipeline = Pipeline::new(yaml).plugin(10, "counter", GRANTED);
+    let event = |key: &str, at: &str| format!("{{\"key\":\"{key}\",\"at\":\"{at}\",\"life\":3600}}\n");
+    let past = |second: u32| event("a", &format!("2020-01-01T00:00:{second:02}Z"));
+    let far = event("b", "2999-01-01T00:00:00Z");
+    std::fs::write(
+        pipeline.path("in.jsonl"),
+        [past(1), past(2), far.clone(), past(3), far.clone(), far, past(4)].concat(),
+    )
+    .unwrap();
+    let ran = pipeline.run(b"");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let said = pipeline.sqlite("out.db", "SELECT summary FROM alerts");
+    let counts: Vec<_> = said.iter().map(|row| row[0].split(' ').next().unwrap()).collect();
+    assert_eq!(counts, ["1", "2", "1", "3", "2", "1", "1"], "{said:?}");
+}
+
+#[test]
+fn a_full_state_loses_its_oldest_keys_and_says_so() {
+    let pipeline = from_file(&format!("{GRANTED}\nlimits: {{ state_bytes: 7400 }}\n"));
+    let events: String = (0..1000).map(|n| format!("{{\"key\":\"{n:02}\"}}\n")).collect();
+    std::fs::write(pipeline.path("in.jsonl"), events).unwrap();
+    let ran = pipeline.run(b"");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the plugin's state was full") && ran.stderr.contains("limits.state_bytes"),
+        "{}",
+        ran.stderr
+    );
+    let report = ran.report();
+    let kept = pipeline.count("out.db", "SELECT count(*) FROM wasmill_state");
+    assert_eq!(report["plugins"][0]["state_evicted"], 1000 - kept);
+    assert!((90..=100).contains(&kept), "{kept}");
+    let oldest = "SELECT CAST(min(\"offset\") AS TEXT) FROM wasmill_state WHERE CAST(key AS TEXT) = '999'";
+    assert_ne!(pipeline.sqlite("out.db", oldest)[0][0], "NULL", "the last one is kept");
+}
+
+#[test]
 fn state_that_is_not_granted_is_refused_with_what_to_write() {
     let ran = from_file("{}").run(b"");
     assert_eq!(ran.code, Some(78), "{}", ran.stderr);
