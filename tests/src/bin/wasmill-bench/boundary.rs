@@ -47,6 +47,14 @@ fn alert_config() -> Value {
     ]})
 }
 
+/// Every event counts, each under a key of its own.
+fn rate_config() -> Value {
+    json!({ "rules": [
+        { "name": "rate", "when": "status > 0", "severity": "error", "key": "user", "rate": { "more_than": 1000, "within": "1m" },
+          "summary": "{$count}" },
+    ]})
+}
+
 /// The three shipped plugins, in order, with their settings.
 pub(crate) fn shipped() -> [(&'static str, Value); 3] {
     [("validate-event", validate_config()), ("enrich-env", enrich_config()), ("alert-rules", alert_config())]
@@ -84,7 +92,14 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let alert = measure("boundary.alert", "alert-rules", config, || {
         black_box(loaded.evaluate(&batch));
     })?;
-    Ok(vec![validate, enrich, alert])
+
+    let config = rate_config();
+    let loaded = Loaded::<alert_rules::raise_alerts>::configure(&config.to_string()).map_err(failed)?;
+    let batch = loaded.batch(&events);
+    let rate = measure("boundary.rate", "alert-rules", config, || {
+        black_box(loaded.evaluate(&batch));
+    })?;
+    Ok(vec![validate, enrich, alert, rate])
 }
 
 fn measure(name: &str, plugin: &str, config: Value, native: impl Fn()) -> anyhow::Result<Measurement> {

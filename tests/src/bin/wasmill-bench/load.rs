@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wasmill_engine::{Compiler, Engine, EngineOptions, InstanceMode, Limits, PluginSpec};
+use wasmill_engine::{Compiler, Engine, EngineOptions, Grant, InstanceMode, Limits, PluginSpec};
 use wasmill_tests::pipeline::root;
 
 use super::measure::Measurement;
@@ -43,7 +43,7 @@ pub(crate) fn spec(name: &str, config: serde_json::Value) -> anyhow::Result<Plug
         config,
         limits: Limits::default(),
         instance: InstanceMode::Fresh,
-        grants: Vec::new(),
+        grants: vec![Grant::State],
         state: Default::default(),
     })
 }
