@@ -38,6 +38,9 @@ fn one_seed_gives_the_same_rows_alerts_and_dead_letters_twice_and_another_seed_o
     let stored: Vec<u64> = results.iter().map(|rows| rows.len() as u64).collect();
     assert_eq!(stored, counted, "the report counts what is stored");
 
+    let rates = results[1].iter().filter(|alert| alert[1] == "denied-too-often").count();
+    assert!(rates > 0, "{report}");
+
     let (_, again) = demo("7");
     for ((sql, first), second) in RESULTS.iter().zip(&results).zip(&again) {
         let differs = first.iter().zip(second).find(|(one, other)| one != other);
