@@ -11,7 +11,7 @@ use wasmill_tests::kafka::{Cluster, Record};
 use wasmill_tests::kafka_pipeline::{source, wait};
 use wasmill_tests::pipeline::{PATIENCE, Pipeline, eventually};
 use wasmill_tests::receiver::{Receiver, Reply, Request};
-use wasmill_tests::services::{self, unique};
+use wasmill_tests::services::{self, Database, unique};
 
 const RUN: [&str; 4] = ["run", "pipeline.yaml", "--format", "json"];
 const RULES: &str = "config: { rules: [{ name: bad, when: 'severity == \"ERROR\"', severity: error, key: host, summary: '{host}: {text}' }] }";
@@ -90,6 +90,36 @@ fn first_alert_fires_further_ones_are_counted_and_silence_resolves_also_after_a_
 }
 
 #[test]
+fn what_is_open_is_kept_in_postgresql_too_until_it_is_resolved() {
+    let Some(database) = Database::create() else { return };
+    let receiver = Receiver::willing();
+    let yaml = format!(
+        "name: life\nsource: {{ stdin: {{}} }}\nplugins: plugins.d\nsinks:\n  rows: {{ postgres: {{ url: \"${{DATABASE_URL}}\", \
+         table: events, create: true, columns: {{ host: host }} }} }}\n  hook: {{ from: alerts, life: {{ resolved_after: \"${{SILENCE}}\" }}, \
+         http: {{ url: \"{}\" }} }}\n",
+        receiver.url()
+    );
+    let pipeline = |silence: &str| {
+        Pipeline::new(&yaml)
+            .plugin(30, "alert-rules", RULES)
+            .env("DATABASE_URL", database.url())
+            .env("SILENCE", silence)
+    };
+    let lasting = pipeline("1h");
+    for _ in 0..2 {
+        assert_eq!(lasting.run(format!("{}\n{}\n", bad("a"), bad("a")).as_bytes()).code, Some(0));
+    }
+    let open = || database.psql("select count, sink from wasmill_open_alerts").expect("the table");
+    assert_eq!((told(&receiver.taken()), open()), (vec![of("a", "firing", 1)], "4|hook".to_owned()));
+    let short = pipeline("1s");
+    let (running, input) = short.start_open(&RUN);
+    eventually("it is resolved, and forgotten", || receiver.taken().len() == 2 && open().is_empty());
+    assert_eq!(told(&receiver.taken())[1], of("a", "resolved", 4));
+    drop(input);
+    assert_eq!(running.wait(PATIENCE).code, Some(0));
+}
+
+#[test]
 fn firing_is_not_lost_while_the_receiver_is_away_and_the_process_is_killed() {
     let Some(brokers) = services::kafka() else { return };
     let topic = unique("life");
@@ -135,7 +165,7 @@ fn alert_on_the_terminal_is_a_line_without_control_characters() {
     let lines: Vec<&str> = ran.stdout.lines().collect();
     let [alert, letter, _report] = lines[..] else { panic!("{lines:?}") };
     assert_eq!(alert, "2026-01-01T00:00:00Z  error     bad [h [2J]  h [2J: a b 31m");
-    assert!(letter.contains("  rejected  not_json by host  stdin[0] at 1: the payload is not JSON"), "{letter}");
+    assert!(letter.contains("  rejected  not_json by host  stdin[0] at 88: the payload is not JSON"), "{letter}");
     let raw = |c: char| c.is_control() && c != '\n';
     assert!(!ran.stdout.contains(raw), "{:?}", ran.stdout);
 }
