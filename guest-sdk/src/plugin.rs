@@ -117,7 +117,7 @@ impl<P: Plugin> Loaded<P> {
         let (read_kinds, write_kinds) = (kinds(&reads), kinds(&writes));
         let state = P::STATE.filter(|_| settings.keeps_state());
         let manifest = Manifest { name: P::NAME.to_owned(), version: P::VERSION.to_owned(), reads, writes, state };
-        Ok(Loaded { settings, manifest, read_kinds, write_kinds, host: Host::default() })
+        Ok(Loaded { settings, manifest, read_kinds, write_kinds, host: Default::default() })
     }
 
     /// What the plugin tells the host.

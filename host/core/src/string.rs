@@ -118,7 +118,7 @@ fn plain_bytes(text: &[u8]) -> usize {
         }
     }
     let is_special = |&byte: &u8| matches!(byte, 0..=0x1f | b'"' | b'\\');
-    text.len() - rest.len() + rest.iter().position(|byte| is_special(byte)).unwrap_or(rest.len())
+    text.len() - rest.len() + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 fn escape(byte: u8, out: &mut Vec<u8>) {
