@@ -8,7 +8,7 @@ pub(crate) const LONGEST_NS: i64 = 366 * 24 * 3_600 * 1_000_000_000;
 /// A length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration {
-    /// Nanoseconds, at most [`LONGEST_NS`].
+    /// Nanoseconds, at most those of 366 days.
     pub ns: i64,
 }
 
