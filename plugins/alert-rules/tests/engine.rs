@@ -279,3 +279,42 @@ fn as_sinks_get_it(event: u32, alert: &Alert, engine: &Value) -> Value {
     expected["labels"] = alert.labels.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
     expected
 }
+
+/// Rules that remember something, of each kind.
+fn counting_rules() -> Value {
+    json!([
+        { "name": "rate", "when": "has(s)", "severity": "error", "key": "s", "rate": { "more_than": 3, "within": "20s" },
+          "summary": "{$count} {$suppressed}" },
+        { "name": "distinct", "when": "true", "severity": "error", "key": "b",
+          "distinct": { "field": "n", "more_than": 4, "within": "30s" }, "quiet": "5s", "summary": "{$count} {$suppressed}" },
+        { "name": "absent", "when": "has(o)", "severity": "error", "key": "o", "absent": { "within": "3s" },
+          "summary": "{$last_seen}" },
+        { "name": "quiet", "when": "has(l)", "severity": "error", "key": "l", "quiet": "10s", "summary": "{$suppressed}" },
+    ])
+}
+
+#[test]
+fn the_component_counts_as_the_function_does_natively_from_batch_to_batch() {
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let native = Loaded::<raise_alerts>::configure(&json!({ "rules": counting_rules() }).to_string());
+    let native = native.expect("the rules are right");
+    let mut running = plugin(&counting_rules()).start().expect("the rules are right");
+    let (mut now_ms, mut first) = (1_795_250_700_000, 0);
+    let mut raised = 0;
+    for batch in 0..60 {
+        now_ms += random.i64(-500..3_000);
+        let events = any_events(random.usize(1..40), seed ^ batch);
+        let events: Vec<&str> = events.iter().map(String::as_str).collect();
+        let timed: Vec<(&str, i64)> = events.iter().map(|event| (*event, now_ms * 1_000_000)).collect();
+        let expected = native.evaluate_json(&timed);
+        let run = running.run_at(now_ms, &events).expect("the plugin is not broken");
+        assert_eq!(run.alerts.len(), expected.len(), "seed {seed}, batch {batch}");
+        for ((event, expected), alert) in expected.iter().zip(&run.alerts) {
+            assert_eq!(*alert, as_sinks_get_it(first + *event, expected, alert), "seed {seed}, batch {batch}");
+        }
+        raised += expected.len();
+        first += events.len() as u32;
+    }
+    assert!(raised > 100, "{raised} alerts, seed {seed}");
+}
