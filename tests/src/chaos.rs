@@ -8,6 +8,7 @@
 mod events;
 mod faults;
 mod load;
+mod rates;
 mod store;
 mod verify;
 

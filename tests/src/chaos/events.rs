@@ -29,7 +29,7 @@ pub(super) const REFUSED_MESSAGE: &str = "the trigger refuses this";
 /// What `enrich-env` writes to `env`.
 pub(super) const ENVIRONMENT: &str = "chaos";
 /// `alert-rules` raises these.
-pub(super) const RULES: [&str; 2] = ["money-fails", "root-is-critical"];
+pub(super) const RULES: [&str; 3] = ["money-fails", "root-is-critical", "many-denied"];
 
 /// The settings of the three plugins that ship, as YAML.
 pub(super) const PLUGINS: [(&str, &str); 3] = [
@@ -65,6 +65,9 @@ config:
         summary: '{service} answered {status}' }
     - { name: root-is-critical, when: 'severity == \"CRITICAL\" && user == \"root\"', severity: critical, key: source.host,
         summary: '{source.host}: {message}' }
+    - { name: many-denied, when: 'status == 401', rate: { more_than: 6, within: 5s }, quiet: 2s, severity: error, key: user,
+        summary: '{$count} times, {$suppressed} before' }
+grants: [state]
 ",
     ),
 ];
@@ -142,18 +145,21 @@ impl Stream {
         }
     }
 
-    /// The alerts that event `index` must raise: a row that its table refuses has passed the plugins all the same.
-    pub(super) fn alerts(&self, index: u64) -> Vec<ExpectedAlert> {
+    /// Event `index` as the rules are asked about it: a row that its table refuses has passed the plugins all the same.
+    pub(super) fn alerted(&self, index: u64) -> Option<Value> {
         let passes = match self.nature(index) {
             Nature::Spoiled(hostile) => {
                 matches!(hostile, Hostile::DuplicateKey | Hostile::NulInText | Hostile::HeaderNoText)
             }
             _ => true,
         };
-        let payload = self.record(index).value.filter(|_| passes);
-        let Some(event) = payload.and_then(|payload| serde_json::from_slice::<Value>(&payload).ok()) else {
-            return Vec::new();
-        };
+        let payload = self.record(index).value.filter(|_| passes)?;
+        serde_json::from_slice(&payload).ok()
+    }
+
+    /// The alerts that event `index` must raise whatever came before it.
+    pub(super) fn alerts(&self, index: u64) -> Vec<ExpectedAlert> {
+        let Some(event) = self.alerted(index) else { return Vec::new() };
         let text = |name: &str| event[name].as_str().unwrap_or_default();
         let mut alerts = Vec::new();
         if team_of(text("service")) == "money" && event["status"].as_u64().is_some_and(|status| status >= 500) {

@@ -1,11 +1,12 @@
 //! Every event against what must have come of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::events::{ENVIRONMENT, Fate, PARTITIONS, RULES, Stream, team_of};
+use super::events::{ENVIRONMENT, ExpectedAlert, Fate, PARTITIONS, RULES, Stream, team_of};
+use super::rates;
 use super::store::{Kind, Reader, headers_as_hex, hex};
 
 /// Offsets of a partition that are read at a time.
@@ -16,7 +17,7 @@ const TOLD_MAX: usize = 20;
 /// What was seen of an event, as bits.
 const ROW: u8 = 1;
 const LETTER: u8 = 2;
-const ALERTS: [u8; 2] = [4, 8];
+const ALERTS: [u8; 3] = [4, 8, 16];
 
 /// What the database holds.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +31,8 @@ pub(super) struct Account {
 /// Checks that of `total` events each became what it must, once, with its own content.
 pub(super) fn verify(stream: Stream, store: Kind, reader: &mut Reader, total: u64) -> Result<Account> {
     reader.execute("CREATE INDEX IF NOT EXISTS chaos_rows ON events (kafka_partition, kafka_offset)")?;
-    let mut check =
-        Check { stream, store, seen: vec![0; usize::try_from(total)?], account: Account::default(), wrong: Vec::new() };
+    let (seen, rates) = (vec![0; usize::try_from(total)?], rates::alerts(stream, total));
+    let mut check = Check { stream, store, seen, rates, account: Account::default(), wrong: Vec::new() };
     check.ledger(reader, total)?;
     for partition in 0..PARTITIONS {
         for first in (0..=total / PARTITIONS).step_by(usize::try_from(PAGE)?) {
@@ -49,6 +50,8 @@ struct Check {
     stream: Stream,
     store: Kind,
     seen: Vec<u8>,
+    /// By event, the alerts that depend on what came before it.
+    rates: HashMap<u64, ExpectedAlert>,
     account: Account,
     wrong: Vec<String>,
 }
@@ -128,7 +131,8 @@ impl Check {
                 continue;
             };
             let Some(index) = self.seen_at(row[0].parse()?, &row[1], ALERTS[rule], &row[2]) else { continue };
-            let expected = self.stream.alerts(index).into_iter().find(|alert| alert.rule == rule);
+            let of_event = self.stream.alerts(index);
+            let expected = of_event.iter().chain(self.rates.get(&index)).find(|alert| alert.rule == rule);
             if expected.is_none_or(|alert| alert.key != row[3] || alert.summary != row[4]) {
                 self.wrong.push(format!("event {index} raises no such alert: {row:?}"));
             }
@@ -171,12 +175,13 @@ impl Check {
     fn nothing_missing(&mut self) {
         for index in 0..self.seen.len() as u64 {
             let mut expected = if self.stream.fate(index, self.store) == Fate::Row { ROW } else { LETTER };
-            self.stream.alerts(index).iter().for_each(|alert| expected |= ALERTS[alert.rule]);
+            let alerts = self.stream.alerts(index);
+            alerts.iter().chain(self.rates.get(&index)).for_each(|alert| expected |= ALERTS[alert.rule]);
             let seen = self.seen[usize::try_from(index).expect("it is an index")];
             if seen != expected {
                 let (partition, offset) = (index % PARTITIONS, index / PARTITIONS);
                 self.wrong.push(format!(
-                    "partition {partition}, offset {offset} came to {seen:04b} and must come to {expected:04b} \
+                    "partition {partition}, offset {offset} came to {seen:05b} and must come to {expected:05b} \
                      (alerts, dead letter, row)"
                 ));
             }

@@ -15,7 +15,8 @@ fn sound() -> (TempDir, Stream, Reader) {
     let stream = Stream::new(7);
     let mut reader = Store::Sqlite.reader(folder.path()).unwrap();
     Store::Sqlite.make_tables(&mut reader, 1).unwrap();
-    let events: String = (0..EVENTS).map(|index| stored(stream, index)).collect();
+    let rates = rates::alerts(stream, EVENTS);
+    let events: String = (0..EVENTS).map(|index| stored(stream, index, rates.get(&index))).collect();
     let ledger: String = (0..PARTITIONS)
         .map(|p| format!("INSERT INTO wasmill_ledger VALUES ({p}, 1, {});", EVENTS / PARTITIONS))
         .collect();
@@ -24,7 +25,7 @@ fn sound() -> (TempDir, Stream, Reader) {
 }
 
 /// The statements that store what must come of an event.
-fn stored(stream: Stream, index: u64) -> String {
+fn stored(stream: Stream, index: u64, rate: Option<&ExpectedAlert>) -> String {
     let (partition, offset) = (index % PARTITIONS, index / PARTITIONS);
     let record = stream.record(index);
     let value = record.value.as_deref();
@@ -50,7 +51,7 @@ fn stored(stream: Stream, index: u64) -> String {
             )
         }
     };
-    for (number, alert) in stream.alerts(index).into_iter().enumerate() {
+    for (number, alert) in stream.alerts(index).iter().chain(rate).enumerate() {
         sql += &format!(
             "INSERT INTO alerts VALUES ('{index}-{number}', '{}', '{}', '{}', {partition}, {offset});",
             RULES[alert.rule], alert.key, alert.summary
