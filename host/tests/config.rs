@@ -316,7 +316,7 @@ fn mistakes_beside_plugins_are_all_reported() {
             "20-b.yaml:1:1: unknown key \"confg\"; did you mean \"config\"?",
             "20-b.yaml:2:11: unknown key \"fuel\"; valid here: alerts_per_event, component_bytes, field_bytes, fuel_configure, \
              fuel_per_event, labels_per_alert, log_line_bytes, log_lines, memory_bytes, output_bytes, reason_bytes, resources, \
-             slow_batch_ms, stuck_batch_ms, table_elements",
+             slow_batch_ms, state_bytes, state_key_bytes, state_value_bytes, stuck_batch_ms, table_elements",
             "20-b.yaml:2:34: \"memory_bytes\" must be a whole number, not text",
             "20-b.yaml:3:11: \"old\" is no \"instance\"; valid here: fresh, reuse",
             "30-c.yaml:1:1: \"30-c.yml\" is there too; keep one of the two",
