@@ -17,7 +17,6 @@ use crate::guest::Guest;
 use crate::guest_log::Line;
 use crate::instance::{Instance, NoInstance, Template, check_signatures};
 use crate::limits::Limits;
-use crate::state::StateMap;
 use crate::state::call::{self, StateCall};
 use crate::{settings, snapshot, wasi};
 
@@ -179,7 +178,7 @@ fn answers(instance: &mut Instance, template: &Template, sample: &Sample) -> Ans
     let kinds = template.contract.kinds;
     // Of a plugin with state this is its only call; what another one asks for is refused on both sides alike.
     let times = sample.times.iter().map(|time| (*time, 0));
-    let state = StateCall::new(Box::new(StateMap::default()), times, &template.limits);
+    let state = StateCall::new(Box::default(), times, &template.limits);
     instance.store.data_mut().state = sample.has_state.then(|| Box::new(state));
     let code = |fault: Fault| fault.code;
     let mut answers: Answers = (None, None, None);
