@@ -51,7 +51,7 @@ fn said(events: &[(i64, &str, &str)]) -> Vec<String> {
     let events: Vec<Event<'_>> = events
         .iter()
         .zip(&payloads)
-        .map(|((second, ..), payload)| Event { payload, time_ns: second * SECOND })
+        .map(|((second, ..), payload)| Event { payload, time_ns: second * SECOND, names: &[] })
         .collect();
     let mut outcomes = [events.len(), 1, 2, 3].map(|size| {
         let plugin = Loaded::<steps>::configure("{}").unwrap();

@@ -38,7 +38,8 @@ pub struct StateChange<'d> {
 /// What the deliveries behind `from_offset` change, plugin by plugin.
 pub fn changes(deliveries: &[Delivery], from_offset: i64) -> Vec<StateChange<'_>> {
     let new = deliveries.iter().filter(|delivery| delivery.events.raw.next_offset() > from_offset);
-    let mut plugins: BTreeMap<&str, (u32, Clock, BTreeMap<&[u8], StateRow<'_>>)> = BTreeMap::new();
+    type Keys<'d> = BTreeMap<&'d [u8], StateRow<'d>>;
+    let mut plugins: BTreeMap<&str, (u32, Clock, Keys<'_>)> = BTreeMap::new();
     for delta in new.flat_map(|delivery| &delivery.state) {
         let (version, clock, rows) =
             plugins.entry(&delta.plugin).or_insert_with(|| (delta.version, delta.clock, BTreeMap::new()));

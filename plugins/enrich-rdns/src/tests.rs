@@ -12,7 +12,7 @@ fn plugin(config: Value) -> Loaded<enrich_rdns> {
 }
 
 fn refused(config: Value) -> String {
-    Loaded::<enrich_rdns>::configure(&config.to_string()).err().expect("it is refused")
+    Loaded::<enrich_rdns>::configure(&config.to_string()).map(drop).expect_err("it is refused")
 }
 
 /// What is written to an event.

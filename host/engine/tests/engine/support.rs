@@ -52,7 +52,6 @@ pub(crate) fn engine() -> &'static Engine {
 
 pub(crate) fn spec(bytes: &Arc<[u8]>, config: Value, limits: Limits) -> PluginSpec {
     PluginSpec {
-        grants: Vec::new(),
         file: "plugins.d/10-rogue.wasm".into(),
         bytes: bytes.clone(),
         config,
