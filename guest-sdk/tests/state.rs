@@ -54,7 +54,7 @@ fn said(events: &[(i64, &str, &str)]) -> Vec<String> {
         .map(|((second, ..), payload)| Event { payload, time_ns: second * SECOND, names: &[] })
         .collect();
     let mut outcomes = [events.len(), 1, 2, 3].map(|size| {
-        let plugin = Loaded::<steps>::configure("{}").unwrap();
+        let plugin = Loaded::<steps>::configure("{}").expect("it takes no settings");
         let batches = events.chunks(size.max(1)).enumerate();
         let of_batch = |(nth, batch)| {
             let alerts = plugin.evaluate_json(batch);
@@ -168,7 +168,7 @@ fn a_key_that_is_put_anew_is_due_by_its_new_wake_alone_and_one_that_is_gone_by_i
 
 #[test]
 fn the_manifest_has_the_schema_version() {
-    let plugin = Loaded::<steps>::configure("{}").unwrap();
+    let plugin = Loaded::<steps>::configure("{}").expect("it takes no settings");
     assert_eq!(plugin.manifest().state, Some(7));
     assert!(plugin.stored().is_empty());
     assert_eq!(plugin.evaluate_json(&[(r#"{"key":"a","act":"count"}"#, HOUR)]).len(), 1);

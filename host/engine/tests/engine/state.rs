@@ -84,8 +84,11 @@ impl Lane {
     }
 }
 
+/// What was said at which offset, what is kept, where the clock stands, and how many keys had to go.
+type Outcomes = (Vec<(i64, String)>, Stored, Clock, u64);
+
 /// Runs events cut at `cuts`.
-fn cut(events: &[(i64, Value)], cuts: &[usize], limits: &Limits) -> Option<(Vec<(i64, String)>, Stored, Clock, u64)> {
+fn cut(events: &[(i64, Value)], cuts: &[usize], limits: &Limits) -> Option<Outcomes> {
     let mut lane = Lane::new(limits)?;
     let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (events.len() + 1)).chain([0, events.len()]).collect();
     bounds.sort_unstable();
