@@ -16,6 +16,7 @@ mod reverse_dns;
 mod scalar;
 mod schema;
 mod secret;
+mod table;
 mod topics;
 mod tree;
 mod units;
@@ -40,6 +41,7 @@ pub use resolve::{COLUMNS_MAX, SINKS_MAX, TOPICS_MAX};
 pub use reverse_dns::{AddressRange, PrivateAddresses, ReverseDnsConfig};
 pub use schema::json_schema;
 pub use secret::Secret;
+pub use table::{ColumnConfig, ColumnType, OnDuplicate, TableConfig, ValueFrom};
 pub use topics::{TopicPattern, Topics};
 pub use tree::{DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};
 pub(crate) use units::duration_text;
@@ -343,94 +345,6 @@ pub enum HttpFormat {
     Array,
     /// JSON lines.
     Lines,
-}
-
-/// A table and where its columns come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableConfig {
-    /// Its name, with its schema if one is given.
-    pub name: TableName,
-    /// Whether to make table (and hypertable) where they are missing.
-    pub create: bool,
-    /// The column that partitions a hypertable.
-    pub time: Option<Identifier>,
-    /// The columns in the file's order; at least one, names distinct.
-    pub columns: Vec<ColumnConfig>,
-    /// The columns that tell one row from another; empty: every event is a row of its own.
-    pub key: Vec<Identifier>,
-    /// What becomes of a row whose key is there already.
-    pub on_duplicate: OnDuplicate,
-}
-
-/// What becomes of a row whose key is in the table already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnDuplicate {
-    /// The table decides: where it forbids it, the row becomes a dead letter.
-    #[default]
-    Reject,
-    /// The row that is there stays.
-    Ignore,
-    /// The row that is there gets the new one's values.
-    Update,
-}
-
-/// One column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnConfig {
-    /// Its name.
-    pub name: Identifier,
-    /// Where its value comes from.
-    pub from: ValueFrom,
-    /// Its type; `None`: as the table has it, or (where the table is made) text, jsonb for `$raw` and `$payload`,
-    /// bigint for `$offset`, integer for `$partition`, timestamptz for `$timestamp`, bytea for `$key`.
-    pub column_type: Option<ColumnType>,
-}
-
-/// Where a column's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ValueFrom {
-    /// A field of the event after enrichment.
-    Path(Path),
-    /// `$raw`: the source's bytes.
-    Raw,
-    /// `$payload`: the event after enrichment.
-    Payload,
-    /// `$key`.
-    Key,
-    /// `$topic`.
-    Topic,
-    /// `$partition`.
-    Partition,
-    /// `$offset`.
-    Offset,
-    /// `$timestamp`: the record's own time.
-    Timestamp,
-    /// `$headers.NAME`: the last header of that name.
-    Header(String),
-    /// `$digest`: of the generation.
-    Digest,
-}
-
-/// A column's type, by PostgreSQL's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "PostgreSQL's own names")]
-pub enum ColumnType {
-    Text,
-    SmallInt,
-    Integer,
-    BigInt,
-    Real,
-    Double,
-    Boolean,
-    TimestampTz,
-    Uuid,
-    Inet,
-    Jsonb,
-    Bytea,
-    #[serde(rename = "text[]")]
-    TextArray,
 }
 
 /// The one place that decides where a lane is.

@@ -366,25 +366,6 @@ fn guarantees_follow_from_source_sink_and_home() {
 }
 
 #[test]
-fn webhook_without_tls_and_lives_without_a_home_are_noted() {
-    let yaml = |url: &str| {
-        parsed(&format!(
-            "name: a\nsource: {{ stdin: {{}} }}\nsinks: {{ hook: {{ from: alerts, life: {{}}, http: {{ url: '{url}' }} }} }}"
-        ))
-    };
-    let notes = |url: &str| guarantee::notes(&yaml(url)).join("\n");
-    assert!(
-        notes("http://hooks.example.com/").contains("give its url as https"),
-        "{}",
-        notes("http://hooks.example.com/")
-    );
-    for url in ["https://hooks.example.com/", "http://localhost:1/", "http://127.0.0.1/"] {
-        assert!(!notes(url).contains("as https"), "{url}");
-    }
-    assert!(notes("https://h/").contains("alerts that are open are forgotten at a stop"));
-}
-
-#[test]
 fn rows_with_partition_and_offset_are_provable() {
     let config = parsed(&DESIGN.replace("columns: { id: id,", "columns: { p: $partition, o: $offset, id: id,"));
     assert!(!guarantee::notes(&config).join("\n").contains("cannot be proved one by one"));

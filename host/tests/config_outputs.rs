@@ -1,4 +1,4 @@
-//! What a file says of Kafka as a destination.
+//! What a file says of Kafka and of webhooks as destinations.
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 use std::path::Path;
@@ -60,4 +60,23 @@ fn kafka_sink_has_its_topics_key_and_compression() {
             .iter()
             .all(|sink| { sink.guarantee.as_str() == "at least once" && sink.reason.contains("wasmill-origin") })
     );
+}
+
+#[test]
+fn webhook_without_tls_and_lives_without_a_home_are_noted() {
+    let yaml = |url: &str| {
+        parsed(&format!(
+            "name: a\nsource: {{ stdin: {{}} }}\nsinks: {{ hook: {{ from: alerts, life: {{}}, http: {{ url: '{url}' }} }} }}"
+        ))
+    };
+    let notes = |url: &str| guarantee::notes(&yaml(url)).join("\n");
+    assert!(
+        notes("http://hooks.example.com/").contains("give its url as https"),
+        "{}",
+        notes("http://hooks.example.com/")
+    );
+    for url in ["https://hooks.example.com/", "http://localhost:1/", "http://127.0.0.1/"] {
+        assert!(!notes(url).contains("as https"), "{url}");
+    }
+    assert!(notes("https://h/").contains("alerts that are open are forgotten at a stop"));
 }
