@@ -11,6 +11,7 @@ const WITHIN_NS: i64 = 5_000_000_000;
 const QUIET_NS: i64 = 2_000_000_000;
 /// A window is so many panes and one.
 const PANES: i64 = 60;
+const PANE_NS: i64 = WITHIN_NS / PANES + 1;
 
 /// What came of a user so far.
 #[derive(Default)]
@@ -19,6 +20,8 @@ struct User {
     panes: VecDeque<i64>,
     quiet_until: i64,
     suppressed: usize,
+    /// What is known is forgotten a window after it was last touched, and with it what was suppressed.
+    touched: i64,
 }
 
 /// The alerts of the first `total` events of a stream, by event.
@@ -41,7 +44,11 @@ pub(super) fn alerts(stream: Stream, total: u64) -> HashMap<u64, ExpectedAlert> 
 impl User {
     /// An alert's count, and how many were suppressed before it.
     fn denied(&mut self, time: i64) -> Option<(usize, usize)> {
-        let pane = time / (WITHIN_NS / PANES + 1);
+        if time >= self.touched + PANE_NS * (PANES + 1) {
+            *self = Self::default();
+        }
+        self.touched = time;
+        let pane = time / PANE_NS;
         self.panes.push_back(pane);
         while self.panes.front().is_some_and(|first| pane - first > PANES) {
             self.panes.pop_front();
