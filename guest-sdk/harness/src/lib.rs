@@ -107,6 +107,20 @@ impl Harness {
         }
         Ok(whole)
     }
+
+    /// Runs the payloads as one batch and cut into batches of several sizes, and gives what came of the one batch.
+    ///
+    /// # Panics
+    /// When an event or an alert depends on where batches are cut, or the plugin is broken.
+    pub fn assert_cut_invariant(&self, payloads: &[&str]) -> Run {
+        let run = |size| self.run_cut(payloads, size).unwrap_or_else(|error| panic!("in batches of {size}: {error:#}"));
+        let whole = run(payloads.len());
+        for size in [1, 7, 100] {
+            let cut = run(size);
+            assert_eq!((&cut.events, &cut.alerts), (&whole.events, &whole.alerts), "in batches of {size}");
+        }
+        whole
+    }
 }
 
 /// A loaded plugin. Dropping it ends its process.

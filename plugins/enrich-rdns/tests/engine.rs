@@ -93,12 +93,7 @@ fn any_events(count: usize, seed: u64) -> Vec<String> {
 fn bytes_do_not_depend_on_where_batches_are_cut() {
     let events = any_events(1_500, 12);
     let events: Vec<&str> = events.iter().map(String::as_str).collect();
-    let harness = plugin(&json!({}));
-    let whole = harness.run_cut(&events, events.len()).expect("the plugin is not broken");
-    for size in [1, 7, 100] {
-        let cut = harness.run_cut(&events, size).expect("the plugin is not broken");
-        assert_eq!(cut.events, whole.events, "in batches of {size}");
-    }
+    plugin(&json!({})).assert_cut_invariant(&events);
 }
 
 #[test]
