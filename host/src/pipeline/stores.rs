@@ -8,7 +8,7 @@ use wasmill_core::ProjectionBuilder;
 
 use super::SetupError;
 use crate::columns::BindError;
-use crate::config::{Config, HomeConfig, Secret, SinkConfig, SinkKind};
+use crate::config::{Config, HomeConfig, Secret, SinkKind};
 use crate::encode::Format;
 use crate::postgres::{BoundTable, PostgresStore, StoreSpec};
 use crate::retry::Backoff;
@@ -46,11 +46,8 @@ impl OpenStore {
 /// Opens every database.
 pub(super) async fn open(config: &Config) -> Result<Vec<OpenStore>, SetupError> {
     let mut stores = Vec::new();
-    for sinks in by_database(config).into_values() {
-        stores.push(patiently(config, || open_one(config, &sinks)).await?);
-    }
-    if let HomeConfig::Sqlite(path) = &config.home {
-        stores.push(patiently(config, || open_own_home(config, path)).await?);
+    for database in databases(config) {
+        stores.push(patiently(config, || open_one(config, &database)).await?);
     }
     Ok(stores)
 }
@@ -63,26 +60,6 @@ pub async fn open_home(config: &Config) -> Result<Option<Store>, SetupError> {
     Ok(open(config).await?.into_iter().find(|store| store.is_home).map(|store| store.store))
 }
 
-/// Sinks of one database share a store.
-fn by_database(config: &Config) -> BTreeMap<String, Vec<usize>> {
-    let mut databases: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (index, sink) in config.sinks.iter().enumerate() {
-        let key = match &sink.kind {
-            SinkKind::Postgres { url, .. } => format!("postgres {}", url.reveal()),
-            SinkKind::Sqlite { path, .. } => format!("sqlite {}", path.display()),
-            SinkKind::Kafka(_)
-            | SinkKind::Http(_)
-            | SinkKind::File { .. }
-            | SinkKind::Stdout { .. }
-            | SinkKind::Discard => {
-                continue;
-            }
-        };
-        databases.entry(key).or_default().push(index);
-    }
-    databases
-}
-
 /// A database that a pipeline writes to.
 #[derive(Clone, Debug)]
 pub struct Database<'c> {
@@ -90,6 +67,9 @@ pub struct Database<'c> {
     pub place: Place<'c>,
     /// Its sinks; none for a home of its own.
     pub sinks: Vec<SinkSpec>,
+    is_home: bool,
+    /// Groups that it writes at the same time.
+    writers: usize,
 }
 
 /// Where a database is.
@@ -101,28 +81,47 @@ pub enum Place<'c> {
     Sqlite(&'c Path),
 }
 
-/// The databases of a pipeline, none of which is connected.
+impl Place<'_> {
+    /// The same for all sinks of one database.
+    fn key(self) -> String {
+        match self {
+            Self::Postgres(url) => format!("postgres {}", url.reveal()),
+            Self::Sqlite(path) => format!("sqlite {}", path.display()),
+        }
+    }
+}
+
+/// The databases of a pipeline, none of which is connected. Sinks of one database share it.
 pub fn databases(config: &Config) -> Vec<Database<'_>> {
-    let of = |sinks: Vec<usize>| {
-        let place = match &config.sinks[sinks[0]].kind {
-            SinkKind::Postgres { url, .. } => Place::Postgres(url),
-            SinkKind::Sqlite { path, .. } => Place::Sqlite(path),
+    let mut databases: BTreeMap<String, Database<'_>> = BTreeMap::new();
+    for (index, sink) in config.sinks.iter().enumerate() {
+        let (place, table, hypertable, writers) = match &sink.kind {
+            SinkKind::Postgres { url, table, hypertable, writers } => {
+                (Place::Postgres(url), table, *hypertable, *writers)
+            }
+            SinkKind::Sqlite { path, table } => (Place::Sqlite(path), table, false, 1),
             SinkKind::Kafka(_)
             | SinkKind::Http(_)
             | SinkKind::File { .. }
             | SinkKind::Stdout { .. }
-            | SinkKind::Discard => {
-                unreachable!("only databases are grouped")
-            }
+            | SinkKind::Discard => continue,
         };
-        let specs = sinks.iter().filter_map(|index| spec(*index, &config.sinks[*index])).collect();
-        Database { place, sinks: specs }
-    };
-    let mut databases: Vec<Database<'_>> = by_database(config).into_values().map(of).collect();
+        let database = databases.entry(place.key()).or_insert_with(|| Database::new(place, writers));
+        let (name, table) = (Arc::from(sink.name.as_str()), table.clone());
+        database.sinks.push(SinkSpec { index, name, table, hypertable, from: sink.from });
+        database.is_home |= matches!(config.home, HomeConfig::Sink(home) if home == index);
+    }
+    let mut databases: Vec<Database<'_>> = databases.into_values().collect();
     if let HomeConfig::Sqlite(path) = &config.home {
-        databases.push(Database { place: Place::Sqlite(path), sinks: Vec::new() });
+        databases.push(Database { is_home: true, ..Database::new(Place::Sqlite(path), 1) });
     }
     databases
+}
+
+impl<'c> Database<'c> {
+    fn new(place: Place<'c>, writers: usize) -> Self {
+        Self { place, sinks: Vec::new(), is_home: false, writers }
+    }
 }
 
 async fn patiently<F: Future<Output = Result<OpenStore, StoreError>>>(
@@ -140,61 +139,23 @@ async fn patiently<F: Future<Output = Result<OpenStore, StoreError>>>(
     }
 }
 
-async fn open_one(config: &Config, sinks: &[usize]) -> Result<OpenStore, StoreError> {
-    let is_home = matches!(config.home, HomeConfig::Sink(home) if sinks.contains(&home));
-    let specs = sinks.iter().filter_map(|index| spec(*index, &config.sinks[*index])).collect();
-    let (store, tables, writers) = match &config.sinks[sinks[0]].kind {
-        SinkKind::Postgres { url, writers, .. } => {
-            let spec = StoreSpec {
-                url: url.clone(),
-                pipeline: config.name.clone(),
-                sinks: specs,
-                writers: *writers,
-                is_home,
-                facts: facts(config),
-            };
-            let (store, tables) = PostgresStore::open(spec).await?;
-            (Store::Postgres(Box::new(store)), tables, *writers)
+async fn open_one(config: &Config, database: &Database<'_>) -> Result<OpenStore, StoreError> {
+    let Database { place, sinks, is_home, writers } = database;
+    let (sinks, is_home, writers) = (sinks.clone(), *is_home, *writers);
+    let indices = sinks.iter().map(|sink| sink.index).collect();
+    let (store, tables) = match place {
+        Place::Postgres(url) => {
+            let (url, pipeline, facts) = ((*url).clone(), config.name.clone(), facts(config));
+            let (store, tables) =
+                PostgresStore::open(StoreSpec { url, pipeline, sinks, writers, is_home, facts }).await?;
+            (Store::Postgres(Box::new(store)), tables)
         }
-        SinkKind::Sqlite { path, .. } => {
-            let store = SqliteStore::open(path, &config.name, specs, is_home, facts(config)).await?;
-            (Store::Sqlite(Box::new(store)), Vec::new(), 1)
-        }
-        SinkKind::Kafka(_)
-        | SinkKind::Http(_)
-        | SinkKind::File { .. }
-        | SinkKind::Stdout { .. }
-        | SinkKind::Discard => {
-            unreachable!("only databases are grouped")
+        Place::Sqlite(path) => {
+            let store = SqliteStore::open(path, &config.name, sinks, is_home, facts(config)).await?;
+            (Store::Sqlite(Box::new(store)), Vec::new())
         }
     };
-    Ok(OpenStore { store, sinks: sinks.to_vec(), is_home, writers, tables })
-}
-
-async fn open_own_home(config: &Config, path: &Path) -> Result<OpenStore, StoreError> {
-    let store = SqliteStore::open(path, &config.name, Vec::new(), true, facts(config)).await?;
-    Ok(OpenStore {
-        store: Store::Sqlite(Box::new(store)),
-        sinks: Vec::new(),
-        is_home: true,
-        writers: 1,
-        tables: Vec::new(),
-    })
-}
-
-fn spec(index: usize, sink: &SinkConfig) -> Option<SinkSpec> {
-    let (table, hypertable) = match &sink.kind {
-        SinkKind::Postgres { table, hypertable, .. } => (table, *hypertable),
-        SinkKind::Sqlite { table, .. } => (table, false),
-        SinkKind::Kafka(_)
-        | SinkKind::Http(_)
-        | SinkKind::File { .. }
-        | SinkKind::Stdout { .. }
-        | SinkKind::Discard => {
-            return None;
-        }
-    };
-    Some(SinkSpec { index, name: Arc::from(sink.name.as_str()), table: table.clone(), hypertable, from: sink.from })
+    Ok(OpenStore { store, sinks: indices, is_home, writers, tables })
 }
 
 fn facts(config: &Config) -> Facts {
