@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::commands::validate::PluginCheck;
-use crate::config::{Config, HttpConfig, KafkaOutput, SinkKind, SourceConfig};
+use crate::config::{Config, KafkaOutput, SinkKind, SourceConfig};
 use crate::http::HttpSink;
 use crate::kafka::{self, examine_sink, examine_source};
 use crate::pipeline::{Database, Place, databases};
@@ -54,6 +54,14 @@ impl Finding {
         Self { part: part.to_owned(), state, text: text.into() }
     }
 
+    /// Well, or wrong.
+    fn of(part: &str, found: Result<String, String>) -> Self {
+        match found {
+            Ok(well) => Self::new(part, State::Well, well),
+            Err(wrong) => Self::new(part, State::Wrong, wrong),
+        }
+    }
+
     /// The line of a plugin.
     pub fn of_plugin(plugin: &PluginCheck) -> Self {
         let part = format!("plugin {}", plugin.name);
@@ -82,7 +90,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         let part = format!("sink {}", sink.name);
         match &sink.kind {
             SinkKind::Kafka(kafka) => findings.extend(topics(&part, &kafka.output, config).await),
-            SinkKind::Http(http) => findings.push(receiver(&part, http).await),
+            SinkKind::Http(http) => findings.push(Finding::of(&part, HttpSink::reach(http).await)),
             SinkKind::File { path } => findings.push(file(&part, path)),
             SinkKind::Stdout { .. } | SinkKind::Discard => {
                 findings.push(Finding::new(&part, State::Well, "needs nothing"))
@@ -116,16 +124,14 @@ async fn source(config: &Config) -> Vec<Finding> {
             }
         },
         SourceConfig::Stdin => vec![Finding::new("source", State::Well, "standard input needs nothing")],
-        SourceConfig::File { path } => match std::fs::File::open(path) {
-            Ok(_) => vec![Finding::new("source", State::Well, format!("{} can be read", path.display()))],
-            Err(error) => {
-                let text = format!(
-                    "cannot read {}: {error}; correct `path`, or give this user the right to read it",
-                    path.display()
-                );
-                vec![Finding::new("source", State::Wrong, text)]
-            }
-        },
+        SourceConfig::File { path } => {
+            let shown = path.display();
+            let opened = std::fs::File::open(path);
+            let found = opened.map(|_| format!("{shown} can be read")).map_err(|error| {
+                format!("cannot read {shown}: {error}; correct `path`, or give this user the right to read it")
+            });
+            vec![Finding::of("source", found)]
+        }
     }
 }
 
@@ -143,13 +149,13 @@ async fn database(database: &Database<'_>) -> Vec<Finding> {
             Err(error) => vec![Finding::new(&part, State::Wrong, error.to_string())],
             Ok(found) => server(&part, &found, &fits),
         },
-        Place::Sqlite(path) => match sqlite::examine(path, database.sinks.clone()).await {
-            Err(error) => vec![Finding::new(&part, State::Wrong, error.to_string())],
-            Ok(true) => vec![Finding::new(&part, State::Well, format!("{} can be written{fits}", path.display()))],
-            Ok(false) => {
-                vec![Finding::new(&part, State::Well, format!("{} is not there yet and can be made", path.display()))]
-            }
-        },
+        Place::Sqlite(path) => {
+            let found = sqlite::examine(path, database.sinks.clone()).await.map(|is_there| match is_there {
+                true => format!("{} can be written{fits}", path.display()),
+                false => format!("{} is not there yet and can be made", path.display()),
+            });
+            vec![Finding::of(&part, found.map_err(|error| error.to_string()))]
+        }
     }
 }
 
@@ -184,27 +190,15 @@ async fn topics(part: &str, output: &KafkaOutput, config: &Config) -> Vec<Findin
     }
 }
 
-async fn receiver(part: &str, http: &HttpConfig) -> Finding {
-    let reached = match HttpSink::reach(http).await {
-        Ok(reached) => reached,
-        Err(reason) => return Finding::new(part, State::Wrong, reason),
-    };
-    Finding::new(part, State::Well, reached)
-}
-
 /// A file that is appended to: it is opened and left as it is; one that is not there is made and removed.
 fn file(part: &str, path: &Path) -> Finding {
     let was_there = path.exists();
     let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
     let done = opened.and_then(|_| if was_there { Ok(()) } else { std::fs::remove_file(path) });
-    match done {
-        Ok(()) => Finding::new(part, State::Well, format!("{} can be written", path.display())),
-        Err(error) => {
-            let text =
-                format!("cannot write {}: {error}; make its folder, or give this user the right", path.display());
-            Finding::new(part, State::Wrong, text)
-        }
-    }
+    let shown = path.display();
+    let done = done.map(|()| format!("{shown} can be written"));
+    let wrong = |error| format!("cannot write {shown}: {error}; make its folder, or give this user the right");
+    Finding::of(part, done.map_err(wrong))
 }
 
 fn admin(address: SocketAddr) -> Finding {
