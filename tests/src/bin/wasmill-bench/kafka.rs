@@ -71,18 +71,20 @@ fn watch_memory(running: &mut Running) -> f64 {
 
 /// CPU nanoseconds per event of a process that only consumes and counts.
 pub(crate) fn bare(brokers: &str, topic: &str, events: u64) -> anyhow::Result<f64> {
-    let output = Command::new(std::env::current_exe()?)
-        .args(["consume", brokers, topic, &events.to_string()])
-        .stdout(Stdio::piped())
-        .output()?;
+    control(&["consume", brokers, topic], events)
+}
+
+/// CPU nanoseconds per event of a control: this program with these arguments and the number of events.
+pub(crate) fn control(arguments: &[&str], events: u64) -> anyhow::Result<f64> {
+    let mut control = Command::new(std::env::current_exe()?);
+    let output = control.args(arguments).arg(events.to_string()).stdout(Stdio::piped()).output()?;
     let line = output.stdout.lines().next().context("the control printed nothing")??;
     let seconds: f64 = line.parse().context("the control prints its CPU seconds")?;
     Ok(seconds * 1e9 / events as f64)
 }
 
-/// The control's process: prints its CPU seconds.
-#[allow(clippy::print_stdout, reason = "the program's output")]
-pub(crate) fn consume(brokers: &str, topic: &str, events: u64) -> anyhow::Result<()> {
+/// The consumer of controls.
+pub(crate) fn bare_consumer(brokers: &str, topic: &str) -> anyhow::Result<BaseConsumer> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", services::unique("bare"))
@@ -92,6 +94,13 @@ pub(crate) fn consume(brokers: &str, topic: &str, events: u64) -> anyhow::Result
         .set("queued.max.messages.kbytes", "16384")
         .create()?;
     consumer.subscribe(&[topic])?;
+    Ok(consumer)
+}
+
+/// The control's process: prints its CPU seconds.
+#[allow(clippy::print_stdout, reason = "the program's output")]
+pub(crate) fn consume(brokers: &str, topic: &str, events: u64) -> anyhow::Result<()> {
+    let consumer = bare_consumer(brokers, topic)?;
     let mut seen = 0;
     while seen < events {
         if let Some(message) = consumer.poll(Duration::from_millis(100)) {

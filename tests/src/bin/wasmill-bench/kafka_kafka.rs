@@ -1,14 +1,11 @@
 //! Real Kafka → three plugins → enriched JSON to Kafka, with alerts and dead letters in topics of their own, against a bare librdkafka
 //! consumer that hands each payload to a bare producer.
 
-use std::io::BufRead;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, Producer};
@@ -16,7 +13,7 @@ use wasmill_tests::pipeline::Pipeline;
 use wasmill_tests::services;
 
 use super::boundary::with_shipped_plugins;
-use super::kafka::{filled_topic, new_topic, producer};
+use super::kafka::{bare_consumer, control, filled_topic, new_topic, producer};
 use super::measure::Measurement;
 
 const EVENTS: u64 = 1_000_000;
@@ -58,28 +55,15 @@ fn relayed(brokers: &str, topic: &str) -> anyhow::Result<f64> {
 /// CPU nanoseconds per event of a process that only hands events on.
 fn bare(brokers: &str, topic: &str) -> anyhow::Result<f64> {
     let out = new_topic(brokers, "bench-bare", PARTITIONS)?;
-    let output = Command::new(std::env::current_exe()?)
-        .args(["relay", brokers, topic, &out, &EVENTS.to_string()])
-        .stdout(Stdio::piped())
-        .output()?;
-    let line = output.stdout.lines().next().context("the control printed nothing")??;
-    let seconds: f64 = line.parse().context("the control prints its CPU seconds")?;
+    let cpu = control(&["relay", brokers, topic, &out], EVENTS)?;
     delete(brokers, &[&out])?;
-    Ok(seconds * 1e9 / EVENTS as f64)
+    Ok(cpu)
 }
 
 /// The control's process: prints its CPU seconds.
 #[allow(clippy::print_stdout, reason = "the program's output")]
 pub(crate) fn relay(brokers: &str, from: &str, to: &str, events: u64) -> anyhow::Result<()> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("group.id", services::unique("bare"))
-        .set("auto.offset.reset", "earliest")
-        .set("enable.auto.commit", "false")
-        .set("fetch.queue.backoff.ms", "5")
-        .set("queued.max.messages.kbytes", "16384")
-        .create()?;
-    consumer.subscribe(&[from])?;
+    let consumer = bare_consumer(brokers, from)?;
     let producer = producer(brokers)?;
     let mut seen = 0;
     while seen < events {
