@@ -82,6 +82,7 @@ mod text_map;
 mod time;
 mod value;
 mod verdict;
+mod words;
 mod writer;
 
 pub use alert::{Alert, Evaluation, Severity};

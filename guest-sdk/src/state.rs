@@ -51,6 +51,7 @@ mod windows;
 use std::cell::OnceCell;
 use std::fmt;
 
+use crate::words;
 use due::Due;
 use keys::Keys;
 
@@ -225,9 +226,9 @@ impl<'h> State<'h> {
         let length = u32::try_from(value.len()).expect("a value is far smaller than 4 GiB");
         if length > entry.length {
             entry.start = u32::try_from(self.values.len()).expect("values are far smaller than 4 GiB");
-            self.values.extend_from_slice(value);
+            words::append(&mut self.values, value);
         } else {
-            self.values[entry.start as usize..][..value.len()].copy_from_slice(value);
+            words::copy(&mut self.values[entry.start as usize..][..value.len()], value);
         }
         (entry.length, entry.life, entry.event) = (length, life, event as u32);
         entry.peak = entry.peak.max(length);
@@ -252,14 +253,13 @@ impl<'h> State<'h> {
         // Keys that were named come before those that are named here.
         self.fetch();
         let DueKeys { keys, ends, values } = self.host.due(until, limit);
+        let values_start = self.hold(&values);
         let mut start = 0;
         for (nth, end) in ends.iter().enumerate() {
             let key = self.keys.intern(&keys[start..*end as usize]);
             start = *end as usize;
             if key.index() == self.entries.len() {
-                let value = values.value(nth);
-                let entry = Entry { number: self.numbered, ..self.keep(value, values.life(nth)) };
-                self.entries.push(entry);
+                self.entries.push(Entry { number: self.numbered, ..values.entry(nth, values_start) });
             }
             self.numbered += 1;
             self.due.expect(values.wakes[nth], key);
@@ -285,9 +285,9 @@ impl<'h> State<'h> {
 
     /// Hands what was put to the host.
     pub(crate) fn finish(self) {
-        let written = self.entries.iter().filter(|entry| entry.event != NO_EVENT);
-        let mut writes = Writes::default();
-        for Entry { start, length, life, number, event, peak } in written {
+        let written = || self.entries.iter().filter(|entry| entry.event != NO_EVENT);
+        let mut writes = Writes::with_room(written().count(), self.values.len());
+        for Entry { start, length, life, number, event, peak } in written() {
             writes.keys.push(*number);
             writes.events.push(*event);
             writes.peaks.push(*peak);
@@ -308,18 +308,20 @@ impl<'h> State<'h> {
 
     /// Takes the values of the keys behind the known ones.
     fn take(&mut self, fetched: &Values) {
+        let start = self.hold(fetched);
+        self.entries.reserve(fetched.ends.len());
         for nth in 0..fetched.ends.len() {
-            let entry = Entry { number: self.numbered, ..self.keep(fetched.value(nth), fetched.life(nth)) };
-            self.entries.push(entry);
+            self.entries.push(Entry { number: self.numbered, ..fetched.entry(nth, start) });
             self.numbered += 1;
         }
         assert!(self.entries.len() == self.keys.len(), "the host answers for each key");
     }
 
-    fn keep(&mut self, value: &[u8], life: Life) -> Entry {
+    /// Where the values begin that crossed.
+    fn hold(&mut self, crossed: &Values) -> u32 {
         let start = self.values.len() as u32;
-        self.values.extend_from_slice(value);
-        Entry { start, length: value.len() as u32, life, number: 0, event: NO_EVENT, peak: 0 }
+        self.values.extend_from_slice(&crossed.bytes);
+        start
     }
 }
 
@@ -334,15 +336,26 @@ pub(crate) struct Values {
 
 impl Values {
     pub(crate) fn push(&mut self, value: &[u8], life: Life) {
-        self.bytes.extend_from_slice(value);
+        words::append(&mut self.bytes, value);
         self.ends.push(self.bytes.len() as u32);
         self.expires.push(life.expires);
         self.wakes.push(life.wake);
     }
 
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "the host of native tests keeps each by itself"))]
     pub(crate) fn value(&self, nth: usize) -> &[u8] {
-        let start = nth.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[start as usize..self.ends[nth] as usize]
+        &self.bytes[self.start(nth) as usize..self.ends[nth] as usize]
+    }
+
+    /// What stands under the key, with the bytes behind the first `start` ones.
+    fn entry(&self, nth: usize, start: u32) -> Entry {
+        let first = self.start(nth);
+        let length = self.ends[nth] - first;
+        Entry { start: start + first, length, life: self.life(nth), number: 0, event: NO_EVENT, peak: 0 }
+    }
+
+    fn start(&self, nth: usize) -> u32 {
+        nth.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
     pub(crate) fn life(&self, nth: usize) -> Life {
@@ -366,4 +379,21 @@ pub(crate) struct Writes {
     pub(crate) values: Values,
     #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "the host of native tests is never full"))]
     pub(crate) peaks: Vec<u32>,
+}
+
+impl Writes {
+    /// For so many values of so many bytes together.
+    fn with_room(values: usize, bytes: usize) -> Self {
+        Writes {
+            keys: Vec::with_capacity(values),
+            events: Vec::with_capacity(values),
+            values: Values {
+                bytes: Vec::with_capacity(bytes),
+                ends: Vec::with_capacity(values),
+                expires: Vec::with_capacity(values),
+                wakes: Vec::with_capacity(values),
+            },
+            peaks: Vec::with_capacity(values),
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! A map whose keys are texts, made of the config once and looked into for each event.
 
+use crate::words::first_and_last;
+
 /// Values by text, for tables and sets that the config names. A look-up compares whole words of eight bytes and mostly calls
 /// nothing, since in a sandbox every instruction and every call is metered.
 ///
@@ -85,10 +87,8 @@ struct Digest {
 impl Digest {
     #[inline(always)]
     fn of(text: &[u8]) -> Self {
-        if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-            return Digest { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last) };
-        }
-        Digest { first: up_to_seven(text), last: 0 }
+        let (first, last) = first_and_last(text);
+        Digest { first, last }
     }
 
     #[inline(always)]
@@ -101,20 +101,6 @@ impl Digest {
     fn place(self, shift: u32) -> usize {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
         ((self.first.wrapping_mul(ODD) ^ self.last).wrapping_mul(ODD) >> shift) as usize
-    }
-}
-
-/// All bytes of a text of up to seven, some of them twice.
-#[inline(always)]
-fn up_to_seven(text: &[u8]) -> u64 {
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
-    }
-    match *text {
-        [] => 0,
-        [a] => u64::from(a),
-        [a, b] => u64::from(a) | u64::from(b) << 8,
-        [a, b, c, ..] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
     }
 }
 

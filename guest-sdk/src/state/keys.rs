@@ -1,5 +1,7 @@
 //! The keys of a batch: the same bytes are the same key.
 
+use crate::words;
+
 /// A key of a batch. Only the [`State`](super::State) that made it knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(u32);
@@ -61,7 +63,7 @@ impl Keys {
             if found == FREE {
                 return self.add(bytes, hash, place);
             }
-            if self.hashes[found as usize] == hash && self.bytes(Key(found)) == bytes {
+            if self.hashes[found as usize] == hash && words::equal(self.bytes(Key(found)), bytes) {
                 return Key(found);
             }
             place = (place + 1) & mask;
@@ -71,7 +73,7 @@ impl Keys {
     fn add(&mut self, bytes: &[u8], hash: u32, place: usize) -> Key {
         let key = Key(self.ends.len() as u32);
         self.places[place] = key.0;
-        self.bytes.extend_from_slice(bytes);
+        words::append(&mut self.bytes, bytes);
         self.ends.push(u32::try_from(self.bytes.len()).expect("keys are far smaller than 4 GiB"));
         self.hashes.push(hash);
         key
@@ -107,9 +109,10 @@ impl Keys {
 fn hash(bytes: &[u8]) -> u32 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash.rotate_left(29) ^ word).wrapping_mul(FACTOR);
-    let (words, rest) = bytes.as_chunks::<8>();
-    let hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    let last = rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte));
+    let words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+    let hash = words.fold(bytes.len() as u64, mix);
+    let (first, last) = words::first_and_last(bytes);
+    let last = if bytes.len() < 8 { first } else { last };
     (mix(mix(hash, last), hash >> 32) >> 32) as u32
 }
 

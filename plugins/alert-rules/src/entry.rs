@@ -49,7 +49,7 @@ impl Entry {
         bytes.extend_from_slice(&self.newest.to_le_bytes());
         bytes.extend_from_slice(&self.quiet_until.to_le_bytes());
         bytes.extend_from_slice(&self.suppressed.to_le_bytes());
-        bytes.extend(self.words.iter().flat_map(|word| word.to_le_bytes()));
+        self.words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
     }
 
     /// The items, of which each is `WORDS` words, the first of them its pane.

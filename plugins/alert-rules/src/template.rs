@@ -142,7 +142,7 @@ impl Template {
         for part in &self.0 {
             let is_whole = match part {
                 Part::Text(text) => push(&mut rendered, text, bytes_max),
-                Part::Field(slot) => push(&mut rendered, &field(&known.columns, *slot), bytes_max),
+                Part::Field(slot) => push_field(&mut rendered, &known.columns, *slot, bytes_max),
                 Part::Fact(fact) => push(&mut rendered, &known.fact(*fact), bytes_max),
             };
             if !is_whole {
@@ -159,7 +159,7 @@ impl Template {
         for part in &self.0 {
             let is_whole = match part {
                 Part::Text(text) => push(rendered, text, end),
-                Part::Field(slot) => push(rendered, &field(columns, *slot), end),
+                Part::Field(slot) => push_field(rendered, columns, *slot, end),
                 Part::Fact(_) => unreachable!("a key is made of fields alone"),
             };
             if !is_whole {
@@ -195,13 +195,44 @@ impl Template {
     }
 }
 
+/// Appends a field's value as it may be shown, see [`push`].
+fn push_field(to: &mut Vec<u8>, columns: &Columns<'_>, slot: usize, end: usize) -> bool {
+    let token = columns.token(slot).unwrap_or(NOTHING);
+    // Nearly always it is plain, and then it has no escapes either.
+    push_plain(to, unquoted(token).unwrap_or(token), end) || push_slowly(to, &readable(token), end)
+}
+
 /// Appends a text as it may be shown, as long as all of `to` is no longer than `end`; whether it was.
 fn push(to: &mut Vec<u8>, text: &str, end: usize) -> bool {
-    if to.len() + text.len() <= end && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    push_plain(to, text, end) || push_slowly(to, text, end)
+}
+
+/// The same for a text that is short enough and has nothing that must not be shown; of any other one, nothing.
+fn push_plain(to: &mut Vec<u8>, text: &str, end: usize) -> bool {
+    // Its length first: a text may be as long as an event.
+    let is_plain = to.len() + text.len() <= end && is_plain(text);
+    if is_plain {
         to.extend_from_slice(text.as_bytes());
-        return true;
     }
-    push_slowly(to, text, end)
+    is_plain
+}
+
+/// Whether a text is ASCII without control characters and backslashes. Eight bytes at a time; the last ones overlap the ones before.
+fn is_plain(text: &str) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let below = |word: u64, limit: u64| word.wrapping_sub(limit * ONES) & !word;
+    let equal = |word: u64, byte: u8| below(word ^ (u64::from(byte) * ONES), 1);
+    // What is over a marked byte may be marked wrongly.
+    let marks = |bytes: [u8; 8]| {
+        let word = u64::from_le_bytes(bytes);
+        (word | below(word, 0x20) | equal(word, 0x7f) | equal(word, b'\\')) & HIGH
+    };
+    let bytes = text.as_bytes();
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().all(|byte| (b' '..=b'~').contains(byte) && *byte != b'\\');
+    };
+    bytes.as_chunks().0.iter().fold(marks(*last), |marked, word| marked | marks(*word)) == 0
 }
 
 #[cold]
@@ -228,13 +259,14 @@ pub(crate) fn text_of(rendered: Vec<u8>) -> String {
     String::from_utf8(rendered).unwrap_or_default()
 }
 
-fn field<'a>(columns: &'a Columns<'_>, slot: usize) -> Cow<'a, str> {
-    columns.token(slot).map_or(Cow::Borrowed(NOTHING), readable)
+/// A JSON string's inner text, escapes and all.
+fn unquoted(token: &str) -> Option<&str> {
+    token.strip_prefix('"').and_then(|text| text.strip_suffix('"'))
 }
 
 /// A JSON token as people read it: a text without quotes and escapes.
 pub(crate) fn readable(token: &str) -> Cow<'_, str> {
-    let Some(text) = token.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+    let Some(text) = unquoted(token) else {
         return Cow::Borrowed(token);
     };
     if !text.as_bytes().contains(&b'\\') {
