@@ -14,6 +14,8 @@ mod encoder;
 mod frame;
 mod groups;
 mod letters;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

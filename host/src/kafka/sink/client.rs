@@ -136,6 +136,20 @@ impl Client {
         self.producer.client().fatal_error().is_some()
     }
 
+    /// Becomes [broken](Self::is_broken), as by an error that only a new producer mends.
+    #[cfg(test)]
+    pub(super) fn fail_for_good(&self) {
+        let client = self.producer.client().native_ptr();
+        // SAFETY: the client is alive; the reason is copied.
+        unsafe {
+            rdkafka::bindings::rd_kafka_test_fatal_error(
+                client,
+                rdkafka::bindings::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                c"a test".as_ptr(),
+            );
+        }
+    }
+
     /// Has everything fail that is not acknowledged.
     pub(super) fn give_up(&self) {
         self.producer.purge(PurgeConfig::default().queue().inflight());

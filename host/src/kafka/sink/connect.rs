@@ -121,7 +121,7 @@ pub(in crate::kafka) async fn ask_limits(output: &KafkaOutput) -> Result<Vec<usi
         .collect())
 }
 
-fn settings(output: &KafkaOutput, limits: &[usize]) -> ClientConfig {
+pub(super) fn settings(output: &KafkaOutput, limits: &[usize]) -> ClientConfig {
     let least = limits.iter().copied().min().unwrap_or(LIMIT_ASSUMED);
     let most = limits.iter().copied().max().unwrap_or(LIMIT_ASSUMED);
     let batch_bytes = BATCH_BYTES_MAX.min(least.saturating_sub(BATCH_SPARE)).max(1);
