@@ -242,6 +242,24 @@ fn plugin_that_is_not_granted_it_is_refused_and_nothing_is_asked() {
 }
 
 #[test]
+fn validate_says_who_is_asked_for_names_and_asks_nobody() {
+    let server = DnsServer::start(|_| Reaction::NxDomain);
+    let validate = |settings: &str| {
+        let ran = pipeline(settings, "")
+            .start_with(&["validate", "pipeline.yaml"], b"")
+            .wait(wasmill_tests::pipeline::PATIENCE);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    };
+    let asked = validate(&asking(&server, "deadline: 70ms"));
+    let server_and_wait = format!("asked of {}; private addresses are", server.address());
+    assert!(asked.contains(&server_and_wait) && asked.contains("a batch waits up to 70 ms"), "{asked}");
+    let fake = validate("fake: true");
+    assert!(fake.contains("names that are made up of the addresses"), "{fake}");
+    assert_eq!(server.asked(), []);
+}
+
+#[test]
 fn fake_names_need_no_server_and_are_the_same_each_time() {
     let pipeline = pipeline("fake: true, resolvers: [\"127.0.0.1:9\"]", "");
     let input = ["192.0.2.7", "10.0.0.255", "2001:db8::1F", "eu.web-1", "not a host"].map(event).concat();

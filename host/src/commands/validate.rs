@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::cli::{Output, ValidateArgs};
 use crate::commands::Exit;
 use crate::config::plugins::{self, PluginFile};
-use crate::config::{Config, Environment, HomeConfig, Mistake, redacted};
+use crate::config::{Config, Environment, HomeConfig, Mistake, PrivateAddresses, ReverseDnsConfig, redacted};
 use crate::guarantee::{self, SinkGuarantee};
 use crate::pipeline::{self, Place};
 use crate::postgres;
@@ -43,12 +43,15 @@ pub struct PluginCheck {
     /// Whether it keeps state.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keeps_state: bool,
+    /// Whether it is given what look-ups find.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub looks_up: bool,
 }
 
 impl PluginCheck {
     /// A plugin that was found and not loaded.
     pub fn found(file: &PluginFile) -> Self {
-        Self { name: file.name.clone(), about: None, problem: None, keeps_state: false }
+        Self { name: file.name.clone(), about: None, problem: None, keeps_state: false, looks_up: false }
     }
 }
 
@@ -83,14 +86,18 @@ pub(super) fn load_plugins(config: &Config, files: &[PluginFile]) -> Vec<PluginC
     let engine = pipeline::plugins::engine(1, files.len(), Some(config.engine.cache_dir.clone()));
     let check = |file: &PluginFile| {
         let engine = engine.as_ref().map_err(Clone::clone)?;
-        pipeline::plugins::load(engine, file)
-            .map(|(plugin, _)| (pipeline::plugins::about(&plugin), plugin.state().is_some()))
+        let (plugin, _) = pipeline::plugins::load(engine, file)?;
+        Ok(PluginCheck {
+            about: Some(pipeline::plugins::about(&plugin)),
+            keeps_state: plugin.state().is_some(),
+            looks_up: plugin.reads().iter().any(|field| field.lookup.is_some()),
+            ..PluginCheck::found(file)
+        })
     };
     files
         .iter()
-        .map(|file| match check(file) {
-            Ok((about, keeps_state)) => PluginCheck { about: Some(about), keeps_state, ..PluginCheck::found(file) },
-            Err(problem) => PluginCheck { problem: Some(problem), ..PluginCheck::found(file) },
+        .map(|file| {
+            check(file).unwrap_or_else(|problem| PluginCheck { problem: Some(problem), ..PluginCheck::found(file) })
         })
         .collect()
 }
@@ -123,6 +130,7 @@ pub fn validate_with(
     if config.home == HomeConfig::None {
         notes.extend(plugins.iter().filter(|plugin| plugin.keeps_state).map(in_memory_only));
     }
+    notes.extend(plugins.iter().filter(|plugin| plugin.looks_up).map(|plugin| who_tells_names(plugin, &config)));
     Validation {
         valid: mistakes.is_empty() && plugins.iter().all(|plugin| plugin.problem.is_none()),
         mistakes,
@@ -192,6 +200,27 @@ fn in_memory_only(plugin: &PluginCheck) -> String {
         "{} keeps state, and without a home that is in memory only: it begins empty at each start; add an SQL sink, or \
          `home: {{ sqlite: {{ path: home.db }} }}`",
         plugin.name
+    )
+}
+
+fn who_tells_names(plugin: &PluginCheck, config: &Config) -> String {
+    let ReverseDnsConfig { resolvers, deadline, private, fake, .. } = &config.reverse_dns;
+    let name = &plugin.name;
+    if *fake {
+        return format!("{name} is given names that are made up of the addresses (lookups.reverse_dns.fake)");
+    }
+    let servers = match &resolvers[..] {
+        [] => "the system's DNS servers".to_owned(),
+        servers => servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let private = match private {
+        PrivateAddresses::Skip => "private addresses are not asked for",
+        PrivateAddresses::Resolve => "private addresses are asked for too",
+    };
+    format!(
+        "{name} is given the names that reverse DNS knows, asked of {servers}; {private}, and a batch waits up to {} ms, \
+         after which names are left out",
+        deadline.as_millis()
     )
 }
 
