@@ -1,6 +1,6 @@
 //! A webhook's receiver whose behaviour a test decides, on a port of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -49,7 +49,22 @@ impl Reply {
 #[derive(Debug)]
 pub struct Receiver {
     port: u16,
-    kept: Arc<Mutex<Vec<Request>>>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// What came so far.
+#[derive(Debug, Default)]
+struct Kept {
+    requests: Vec<Request>,
+    /// How many there are of each `webhook-id`.
+    by_id: HashMap<String, usize>,
+}
+
+impl Kept {
+    fn push(&mut self, request: Request) {
+        *self.by_id.entry(request.header("webhook-id").to_owned()).or_default() += 1;
+        self.requests.push(request);
+    }
 }
 
 impl Receiver {
@@ -60,7 +75,7 @@ impl Receiver {
     pub fn start(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("a bound address").port();
-        let kept: Arc<Mutex<Vec<Request>>> = Arc::default();
+        let kept: Arc<Mutex<Kept>> = Arc::default();
         let (script, requests) = (Arc::new(script), Arc::clone(&kept));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -89,7 +104,7 @@ impl Receiver {
 
     /// Every request so far, in the order of their answers.
     pub fn requests(&self) -> Vec<Request> {
-        lock(&self.kept).clone()
+        lock(&self.kept).requests.clone()
     }
 
     /// Those that were taken.
@@ -98,7 +113,7 @@ impl Receiver {
     }
 }
 
-fn lock(kept: &Mutex<Vec<Request>>) -> MutexGuard<'_, Vec<Request>> {
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().expect("nobody panics while it is held")
 }
 
@@ -137,7 +152,7 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
 fn serve(
     stream: TcpStream,
     script: &(dyn Fn(&Request) -> Reply + Send + Sync),
-    kept: &Mutex<Vec<Request>>,
+    kept: &Mutex<Kept>,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     stream.set_nodelay(true)?;
@@ -148,8 +163,7 @@ fn serve(
             // No request at all, as the beginning of TLS is none.
             Err(_) => return write!(&stream, "HTTP/1.1 400 x\r\nconnection: close\r\n\r\n"),
         };
-        let id = request.header("webhook-id").to_owned();
-        request.repeats = lock(kept).iter().filter(|one| one.header("webhook-id") == id).count();
+        request.repeats = lock(kept).by_id.get(request.header("webhook-id")).copied().unwrap_or_default();
         let reply = script(&request);
         request.answered = match &reply {
             Reply::Answer(status, _) | Reply::With(status, ..) | Reply::Endless(status) => Some(*status),
