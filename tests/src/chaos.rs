@@ -1,13 +1,20 @@
-//! Chaos: real Kafka → wasmill with all plugins → a real database, while processes and servers die. Then every event must be
-//! exactly one row or one dead letter, and every alert there once.
+//! Chaos: real Kafka → wasmill with four plugins → a real database, while processes and servers die. Then every event must be
+//! exactly one row or one dead letter, and every alert there once; and where alerts and dead letters go elsewhere too, there at least
+//! once.
 //!
 //! One seed decides the events and the moments. Short runs are tests (`tests/chaos.rs`), long ones `cargo xtask soak`.
 
 #![allow(clippy::print_stderr, reason = "a long run says how far it is; tests capture it")]
 
+mod arrivals;
+mod away;
+mod calm;
+mod course;
 mod events;
 mod faults;
 mod load;
+mod memory;
+mod outlets;
 mod rates;
 mod store;
 mod verify;
@@ -16,25 +23,21 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use wasmill::demo::events::STEP_MS;
 use xtask::services::{Kafka, Timescale};
 
 use crate::kafka::Cluster;
 use crate::pipeline::{Pipeline, Ran};
-use crate::services::unique;
-use events::{PARTITIONS, PLUGINS, Stream};
+use course::Course;
+use events::Stream;
 use faults::{Scene, log_of};
-use load::Load;
+use load::{Load, Pace};
+use outlets::Outlets;
 use verify::{Account, verify};
 
 pub use store::{Kind, Store};
 
-/// How long the last run may take for what is left.
-const LAST_RUN_MAX: Duration = Duration::from_secs(600);
-/// The least batches of a run, so that even a short one has commits to be hit.
-const BATCHES_MIN: u64 = 160;
-/// Most events of a batch by default.
-const BATCH_EVENTS: u64 = 2_000;
+/// How long a run that ends by itself may take for what there is.
+const RUN_MAX: Duration = Duration::from_secs(900);
 
 /// What goes wrong.
 #[derive(Debug)]
@@ -47,6 +50,21 @@ pub enum Fault<'a> {
     RestartBroker(&'a mut Kafka),
     /// A second worker of the same group joins, and leaves.
     SecondWorker(Leave),
+    /// Each of three sinks is away for a while in turn, and events keep coming.
+    TakeAway(Away<'a>),
+}
+
+/// Sinks that are taken away: the run's database, and two more that get its alerts, a topic and a webhook.
+#[derive(Debug)]
+pub struct Away<'a> {
+    /// Has the run's database.
+    pub database: &'a mut Timescale,
+    /// Has the topic, and nothing else of the run.
+    pub broker: &'a mut Kafka,
+    /// How long each is away at least.
+    pub lasts: Duration,
+    /// How many events a second come meanwhile.
+    pub rate: u64,
 }
 
 impl Fault<'_> {
@@ -57,6 +75,7 @@ impl Fault<'_> {
             Self::RestartBroker(_) => "a broker restart",
             Self::SecondWorker(Leave::Stop) => "a second worker that joins and is stopped",
             Self::SecondWorker(Leave::Kill) => "a second worker that joins and is killed",
+            Self::TakeAway(_) => "a database, a topic and a webhook that are away",
         }
     }
 }
@@ -93,6 +112,9 @@ pub struct Plan<'a> {
     /// Whether the worker is a static member of its group, which takes its partitions up at once after a kill; else its
     /// session has to end first.
     pub is_static: bool,
+    /// Whether alerts and dead letters go to topics too. What is there, and the states of plugins, is then compared with those of a
+    /// run that nothing disturbs.
+    pub has_topics: bool,
 }
 
 /// What a run came to. Its text is a table.
@@ -107,6 +129,7 @@ pub struct Outcome {
     /// Alerts.
     pub alerts: u64,
     by_code: Vec<(String, u64)>,
+    elsewhere: Vec<String>,
     notes: Vec<String>,
     took: Duration,
 }
@@ -125,56 +148,46 @@ pub fn run(plan: Plan<'_>, brokers: &str, store: &Store) -> Result<Outcome> {
 fn played(plan: Plan<'_>, brokers: &str, store: &Store) -> Result<Outcome> {
     let began = Instant::now();
     let stream = Stream::new(plan.seed);
-    let name = unique("chaos");
-    let pipeline = pipeline(&plan, brokers, store, &name);
-    let mut reader = store.reader(&pipeline.path(""))?;
-    store.make_tables(&mut reader, plan.events * STEP_MS.unsigned_abs() / 1_000)?;
-    let cluster = Cluster::at(brokers)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Events have times of their own, and some are older than what a broker keeps by default.
-    runtime.block_on(cluster.create(&name, i32::try_from(PARTITIONS)?, &[("retention.ms", "-1")]))?;
+    let course = Course::new(&plan, brokers)?;
+    let (outlets, pace) = match &plan.fault {
+        Fault::TakeAway(away) => (Outlets::away(&away.broker.brokers())?, Pace::Steady(away.rate)),
+        _ if plan.has_topics => (Outlets::topics(brokers)?, Pace::Ahead),
+        _ => (Outlets::default(), Pace::Ahead),
+    };
+    let pipeline = course.pipeline("worker", store, &outlets);
+    let reader = course.prepare(store, &pipeline)?;
     let watching = store.reader(&pipeline.path(""))?;
-    let load = Load::start(cluster, name, stream, plan.events, watching)?;
+    let load = Load::start(Cluster::at(brokers)?, course.topic().to_owned(), stream, plan.events, pace, watching)?;
 
     let random = fastrand::Rng::with_seed(plan.seed);
-    let mut scene = Scene { pipeline, load, reader, random, events: plan.events, notes: Vec::new(), began };
+    let mut scene = Scene { pipeline, load, reader, outlets, random, events: plan.events, notes: Vec::new(), began };
     let mut worker = scene.suffer(plan.fault, plan.times)?;
     scene.load.progress().end_faults();
     scene.wait_for_load(&mut worker)?;
     let total = scene.load.finish()?;
     scene.note("everything is produced; stopping");
     ended_well("after SIGTERM", &worker.stop())?;
-    let last = scene.pipeline.start_with(&["run", "pipeline.yaml", "--format", "json", "--until-end"], b"");
-    let last = last.wait(LAST_RUN_MAX);
-    ended_well("at the end", &last)?;
-    last.assert_sums(&["rows"]);
+    run_to_end(&scene.pipeline)?;
     scene.note("read to the end; checking");
     // Another reader: a restart may have cut the connection of this one.
-    let account = verify(stream, store.kind(), &mut store.reader(&scene.pipeline.path(""))?, total)?;
-    Ok(Outcome::new(total, account, scene.notes, began.elapsed()))
+    let mut reader = store.reader(&scene.pipeline.path(""))?;
+    let account = verify(stream, store.kind(), &mut reader, total)?;
+    let arrived = scene.outlets.verify(stream, store.kind(), &mut reader, total)?;
+    let mut elsewhere = arrived.lines();
+    if plan.has_topics {
+        let values = calm::compare(&course, store, &mut reader, &arrived)?;
+        elsewhere.push(format!("{values:>9} values of plugins and every id as in an undisturbed run"));
+    }
+    Ok(Outcome::new(total, account, elsewhere, scene.notes, began.elapsed()))
 }
 
-fn pipeline(plan: &Plan<'_>, brokers: &str, store: &Store, name: &str) -> Pipeline {
-    let member = if plan.is_static { "    group_instance_id: worker-1\n" } else { "" };
-    let batch = (plan.events / BATCHES_MIN).clamp(1, BATCH_EVENTS);
-    let yaml = format!(
-        "name: {name}
-source:
-  kafka:
-    brokers: \"{brokers}\"
-    topics: [{name}]
-    group: {name}
-    from: earliest
-{member}    options: {{ session.timeout.ms: 6000, heartbeat.interval.ms: 500 }}
-plugins: plugins.d
-batch: {{ events_max: {batch} }}
-retry: {{ initial: 50ms, max: 1s }}
-{}",
-        store.sinks()
-    );
-    (1..)
-        .zip(PLUGINS)
-        .fold(Pipeline::new(&yaml), |pipeline, (place, (name, yaml))| pipeline.plugin(10 * place, name, yaml))
+/// Runs a pipeline until it has read what there is.
+fn run_to_end(pipeline: &Pipeline) -> Result<()> {
+    let running = pipeline.start_with(&["run", "pipeline.yaml", "--format", "json", "--until-end"], b"");
+    let ran = running.wait(RUN_MAX);
+    ended_well("at the end", &ran)?;
+    ran.assert_sums(&["rows"]);
+    Ok(())
 }
 
 fn ended_well(when: &str, ran: &Ran) -> Result<()> {
@@ -183,10 +196,10 @@ fn ended_well(when: &str, ran: &Ran) -> Result<()> {
 }
 
 impl Outcome {
-    fn new(events: u64, account: Account, notes: Vec<String>, took: Duration) -> Self {
+    fn new(events: u64, account: Account, elsewhere: Vec<String>, notes: Vec<String>, took: Duration) -> Self {
         let dead_letters = account.letters.values().sum();
         let by_code = account.letters.into_iter().collect();
-        Self { events, rows: account.rows, dead_letters, alerts: account.alerts, by_code, notes, took }
+        Self { events, rows: account.rows, dead_letters, alerts: account.alerts, by_code, elsewhere, notes, took }
     }
 }
 
@@ -199,6 +212,7 @@ impl fmt::Display for Outcome {
         writeln!(f, "  {rows:>9} rows")?;
         writeln!(f, "  {dead_letters:>9} dead letters")?;
         self.by_code.iter().try_for_each(|(code, count)| writeln!(f, "            {count:>9} {code}"))?;
-        writeln!(f, "  {alerts:>9} alerts")
+        writeln!(f, "  {alerts:>9} alerts")?;
+        self.elsewhere.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

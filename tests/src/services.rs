@@ -86,6 +86,14 @@ impl Database {
         Ok(database)
     }
 
+    /// Creates another one beside it.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn another(&self) -> Result<Self> {
+        Self::create_in(&self.server)
+    }
+
     /// Its URL.
     pub fn url(&self) -> &str {
         &self.url

@@ -1,24 +1,47 @@
 //! Exactly once, through the real binary, while something dies: short runs of what `cargo xtask soak` does at length.
 //! Each prints its seed when it fails.
 
-use wasmill_tests::chaos::{Fault, Leave, Plan, Store, run};
+use std::time::Duration;
+
+use wasmill_tests::chaos::{Away, Fault, Leave, Plan, Store, run};
 use wasmill_tests::services::{self, Database};
 
 const EVENTS: u64 = 40_000;
 
 fn expect_exactly_once(fault: Fault<'_>, times: usize, is_static: bool, brokers: &str, store: &Store) {
     let seed = fastrand::u64(..);
-    let plan = Plan { events: EVENTS, seed, fault, times, is_static };
+    expect(Plan { events: EVENTS, seed, fault, times, is_static, has_topics: false }, brokers, store);
+}
+
+fn expect(plan: Plan<'_>, brokers: &str, store: &Store) {
+    let events = plan.events;
     let outcome = run(plan, brokers, store).unwrap_or_else(|error| panic!("{error:#}"));
-    assert!(outcome.events >= EVENTS && outcome.alerts > 0, "{outcome}");
+    assert!(outcome.events >= events && outcome.alerts > 0, "{outcome}");
     assert_eq!(outcome.rows + outcome.dead_letters, outcome.events, "{outcome}");
 }
 
 #[test]
-fn each_event_is_one_row_or_one_dead_letter_in_timescale_through_kills() {
+fn each_event_is_stored_once_in_timescale_through_kills_and_topics_and_states_are_those_of_an_undisturbed_run() {
     let Some(brokers) = services::kafka() else { return };
     let Some(database) = Database::create() else { return };
-    expect_exactly_once(Fault::Kill, 5, true, &brokers, &Store::Timescale(database));
+    let (seed, fault) = (fastrand::u64(..), Fault::Kill);
+    let plan = Plan { events: EVENTS, seed, fault, times: 5, is_static: true, has_topics: true };
+    expect(plan, &brokers, &Store::Timescale(database));
+}
+
+#[test]
+fn each_alert_is_at_every_sink_and_each_event_stored_once_after_each_sink_was_away_under_load() {
+    const RATE: u64 = 1_000;
+    const LASTS: Duration = Duration::from_secs(1);
+    let Some(brokers) = services::kafka() else { return };
+    let Some(mut database) = services::own_timescale() else { return };
+    let Some(mut broker) = services::own_kafka() else { return };
+    let store =
+        Store::Timescale(Database::create_in(&database.url("postgres")).expect("a fresh server makes databases"));
+    let fault = Fault::TakeAway(Away { database: &mut database, broker: &mut broker, lasts: LASTS, rate: RATE });
+    let seed = fastrand::u64(..);
+    let plan = Plan { events: 10 * RATE, seed, fault, times: 1, is_static: false, has_topics: false };
+    expect(plan, &brokers, &store);
 }
 
 #[test]

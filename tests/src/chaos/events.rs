@@ -28,11 +28,11 @@ pub(super) const REFUSED_STATUS: u64 = 418;
 pub(super) const REFUSED_MESSAGE: &str = "the trigger refuses this";
 /// What `enrich-env` writes to `env`.
 pub(super) const ENVIRONMENT: &str = "chaos";
-/// `alert-rules` raises these.
+/// `alert-rules` raises these. What it counts by address never comes to an alert: it is there for a state of many keys.
 pub(super) const RULES: [&str; 3] = ["money-fails", "root-is-critical", "many-denied"];
 
-/// The settings of the three plugins that ship, as YAML.
-pub(super) const PLUGINS: [(&str, &str); 3] = [
+/// Plugins that ship with their settings, as YAML.
+pub(super) const PLUGINS: [(&str, &str); 4] = [
     (
         "validate-event",
         "
@@ -56,6 +56,7 @@ config:
     default: { team: platform }
 ",
     ),
+    ("enrich-rdns", "{ grants: [reverse-dns], config: { fields: { source.ip: source.domain } } }"),
     (
         "alert-rules",
         "
@@ -67,6 +68,8 @@ config:
         summary: '{source.host}: {message}' }
     - { name: many-denied, when: 'status == 401', rate: { more_than: 6, within: 5s }, quiet: 2s, severity: error, key: user,
         summary: '{$count} times, {$suppressed} before' }
+    - { name: busy-address, when: 'status == 403', rate: { more_than: 50, within: 1m }, severity: info, key: source.ip,
+        summary: '{$count} times' }
 grants: [state]
 ",
     ),
@@ -201,6 +204,11 @@ impl Stream {
 /// What `enrich-env` writes to `team`.
 pub(super) fn team_of(service: &str) -> &'static str {
     if service == "payments-api" { "money" } else { "platform" }
+}
+
+/// What `enrich-rdns` writes to `source.domain`.
+pub(super) fn domain_of(address: &str) -> String {
+    format!("host-{}.local", address.rsplit('.').next().unwrap_or_default())
 }
 
 fn fate_of(hostile: Hostile) -> Fate {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use super::load::{Load, Progress};
+use super::outlets::Outlets;
 use super::store::{Position, Reader};
 use super::{Fault, Leave};
 use crate::pipeline::{PATIENCE, Pipeline, Ran, Running};
@@ -25,6 +26,7 @@ pub(super) struct Scene {
     pub(super) pipeline: Pipeline,
     pub(super) load: Load,
     pub(super) reader: Reader,
+    pub(super) outlets: Outlets,
     pub(super) random: fastrand::Rng,
     /// Planned events.
     pub(super) events: u64,
@@ -50,6 +52,7 @@ impl Scene {
             Fault::RestartDatabase(server) => self.restart("database", server, times),
             Fault::RestartBroker(server) => self.restart("broker", server, times),
             Fault::SecondWorker(leave) => self.second_worker(leave, times),
+            Fault::TakeAway(away) => self.take_away(away, times),
         }
     }
 
@@ -170,7 +173,7 @@ impl Scene {
         Ok(())
     }
 
-    fn wait(
+    pub(super) fn wait(
         &mut self,
         worker: &mut Running,
         what: &str,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
@@ -16,6 +16,15 @@ use crate::kafka::Cluster;
 const SLICE: u64 = 5_000;
 /// How often the ledger is looked at.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// How fast events come.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pace {
+    /// As fast as they are committed, and always ahead.
+    Ahead,
+    /// So many a second, whatever becomes of them.
+    Steady(u64),
+}
 
 /// How far a run is; looked at by everybody who waits for something.
 #[derive(Debug, Default)]
@@ -37,6 +46,11 @@ impl Progress {
         self.committed.load(Ordering::Relaxed)
     }
 
+    /// Events that are in Kafka, and that the ledger has not passed.
+    pub(super) fn waiting(&self) -> u64 {
+        self.produced().saturating_sub(self.committed())
+    }
+
     /// No fault is to come: the load ends with the planned number of events.
     pub(super) fn end_faults(&self) {
         self.faults_over.store(true, Ordering::Relaxed);
@@ -55,8 +69,15 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Produces half of `events` events into `topic`, and then starts to produce the others and to look at the ledger.
-    pub(super) fn start(cluster: Cluster, topic: String, stream: Stream, events: u64, reader: Reader) -> Result<Self> {
+    /// Produces half of `events` events into `topic`, and then starts to produce the others at a pace and to look at the ledger.
+    pub(super) fn start(
+        cluster: Cluster,
+        topic: String,
+        stream: Stream,
+        events: u64,
+        pace: Pace,
+        reader: Reader,
+    ) -> Result<Self> {
         let progress = Arc::new(Progress::default());
         let mut feed = Feed { cluster, topic, stream, next: 0 };
         while feed.next < events / 2 {
@@ -64,7 +85,10 @@ impl Load {
         }
         let producing = std::thread::spawn({
             let progress = Arc::clone(&progress);
-            move || produce(feed, events, &progress)
+            move || match pace {
+                Pace::Ahead => produce(feed, events, &progress),
+                Pace::Steady(rate) => produce_steadily(feed, rate, &progress),
+            }
         });
         let watching = std::thread::spawn({
             let progress = Arc::clone(&progress);
@@ -129,6 +153,19 @@ fn produce(mut feed: Feed, events: u64, progress: &Progress) -> Result<()> {
         let (ahead, end) = if feed.next < events { (events / 2, events) } else { (events / 10, u64::MAX) };
         match feed.next < progress.committed() + ahead {
             true => feed.produce_up_to(end, progress)?,
+            false => std::thread::sleep(LOOK),
+        }
+    }
+    Ok(())
+}
+
+/// Produces what is due, until no fault is to come.
+fn produce_steadily(mut feed: Feed, rate: u64, progress: &Progress) -> Result<()> {
+    let (first, began) = (feed.next, Instant::now());
+    while !progress.is_given_up() && !progress.faults_over.load(Ordering::Relaxed) {
+        let due = first + rate * began.elapsed().as_millis() as u64 / 1_000;
+        match feed.next < due {
+            true => feed.produce_up_to(due, progress)?,
             false => std::thread::sleep(LOOK),
         }
     }

@@ -50,6 +50,14 @@ impl Store {
         }
     }
 
+    /// Another one of the same kind, in the same server.
+    pub(super) fn another(&self) -> Result<Self> {
+        Ok(match self {
+            Self::Timescale(database) => Self::Timescale(database.another()?),
+            Self::Sqlite => Self::Sqlite,
+        })
+    }
+
     /// The pipeline's sinks, as YAML.
     pub(super) fn sinks(&self) -> String {
         let (kind, place, time) = match self {

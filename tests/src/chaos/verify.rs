@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::events::{ENVIRONMENT, ExpectedAlert, Fate, PARTITIONS, RULES, Stream, team_of};
+use super::events::{ENVIRONMENT, ExpectedAlert, Fate, PARTITIONS, RULES, Stream, domain_of, team_of};
 use super::rates;
 use super::store::{Kind, Reader, headers_as_hex, hex};
 
@@ -71,8 +71,8 @@ impl Check {
         let raw = reader.hex("raw");
         let end = first + PAGE;
         let sql = format!(
-            "SELECT CAST(kafka_offset AS text), id, env, body ->> 'id', body ->> 'team', {raw} FROM events \
-             WHERE kafka_partition = {partition} AND kafka_offset >= {first} AND kafka_offset < {end}"
+            "SELECT CAST(kafka_offset AS text), id, env, body ->> 'id', body ->> 'team', body -> 'source' ->> 'domain', {raw} \
+             FROM events WHERE kafka_partition = {partition} AND kafka_offset >= {first} AND kafka_offset < {end}"
         );
         for row in reader.texts(&sql)? {
             let Some(index) = self.seen_at(partition, &row[0], ROW, "row") else { continue };
@@ -80,13 +80,14 @@ impl Check {
             let value = self.stream.record(index).value;
             if self.stream.fate(index, self.store) != Fate::Row {
                 self.wrong.push(format!("event {index} must not be a row: {row:?}"));
-            } else if row[5] != hex(value.as_deref()) {
+            } else if row[6] != hex(value.as_deref()) {
                 self.wrong.push(format!("the row of event {index} has another payload: {row:?}"));
             } else {
                 let event: Value = serde_json::from_slice(&value.unwrap_or_default())?;
                 let team = team_of(event["service"].as_str().unwrap_or_default());
                 let id = event["id"].as_str().unwrap_or_default();
-                if row[1..5] != [id, ENVIRONMENT, id, team] {
+                let domain = domain_of(event["source"]["ip"].as_str().unwrap_or_default());
+                if row[1..6] != [id, ENVIRONMENT, id, team, &domain] {
                     self.wrong.push(format!("the row of event {index} has other columns: {row:?}"));
                 }
             }

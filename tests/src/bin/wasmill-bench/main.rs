@@ -40,7 +40,7 @@ enum Command {
         /// What to measure
         names: Vec<String>,
     },
-    /// Kill, restart and rebalance under load, and then look for each of a million events
+    /// Kill, restart, rebalance and take sinks away under load, and then look for each of a million events
     Soak(soak::SoakArgs),
     /// The control of `kafka_discard`: a bare librdkafka consumer that counts
     #[command(hide = true)]

@@ -1,8 +1,10 @@
 //! What `cargo xtask soak` runs: chaos at length.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use wasmill_tests::chaos::{Fault, Leave, Outcome, Plan, Store, run};
+use wasmill_tests::chaos::{Away, Fault, Leave, Outcome, Plan, Store, run};
 use wasmill_tests::services::{self, Database};
 
 /// What is left to chance and to the patience of the one who waits.
@@ -20,20 +22,34 @@ pub(crate) struct SoakArgs {
     /// How often a server is restarted, and how often a second worker joins
     #[arg(long, default_value_t = 3)]
     faults: usize,
-    /// Which runs, all without one: timescale, sqlite, database, broker, leave, killed
+    /// For how many seconds each of three sinks is away
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=90))]
+    away: u64,
+    /// Which runs, all without one: timescale, sqlite, kafka, database, broker, away, leave, killed
     names: Vec<String>,
 }
 
 type Run = fn(&SoakArgs, u64) -> Result<Outcome>;
 
-const RUNS: [(&str, Run); 6] = [
+/// Events a second while sinks are away.
+const AWAY_RATE: u64 = 3_000;
+
+const RUNS: [(&str, Run); 8] = [
     ("timescale", timescale),
     ("sqlite", sqlite),
+    ("kafka", kafka),
     ("database", database),
     ("broker", broker),
+    ("away", away),
     ("leave", |args, seed| second_worker(args, seed, Leave::Stop)),
     ("killed", |args, seed| second_worker(args, seed, Leave::Kill)),
 ];
+
+impl SoakArgs {
+    fn plan<'a>(&self, seed: u64, fault: Fault<'a>, times: usize) -> Plan<'a> {
+        Plan { events: self.events, seed, fault, times, is_static: false, has_topics: false }
+    }
+}
 
 /// Runs them all, and fails at the end when one did.
 #[allow(clippy::print_stdout, reason = "the program's output")]
@@ -62,34 +78,45 @@ pub(crate) fn soak(args: &SoakArgs) -> Result<()> {
 }
 
 fn timescale(args: &SoakArgs, seed: u64) -> Result<Outcome> {
-    let plan = Plan { events: args.events, seed, fault: Fault::Kill, times: args.kills, is_static: true };
-    run(plan, &brokers()?, &shared_timescale()?)
+    run(Plan { is_static: true, ..args.plan(seed, Fault::Kill, args.kills) }, &brokers()?, &shared_timescale()?)
 }
 
 fn sqlite(args: &SoakArgs, seed: u64) -> Result<Outcome> {
-    let plan = Plan { events: args.events, seed, fault: Fault::Kill, times: args.kills, is_static: false };
-    run(plan, &brokers()?, &Store::Sqlite)
+    run(args.plan(seed, Fault::Kill, args.kills), &brokers()?, &Store::Sqlite)
+}
+
+fn kafka(args: &SoakArgs, seed: u64) -> Result<Outcome> {
+    let plan = Plan { is_static: true, has_topics: true, ..args.plan(seed, Fault::Kill, args.kills) };
+    run(plan, &brokers()?, &shared_timescale()?)
 }
 
 fn database(args: &SoakArgs, seed: u64) -> Result<Outcome> {
     let mut server = services::own_timescale().context("this run needs a TimescaleDB of its own")?;
     let store = Store::Timescale(Database::create_in(&server.url("postgres"))?);
     let fault = Fault::RestartDatabase(&mut server);
-    let plan = Plan { events: args.events, seed, fault, times: args.faults, is_static: false };
-    run(plan, &brokers()?, &store)
+    run(args.plan(seed, fault, args.faults), &brokers()?, &store)
 }
 
 fn broker(args: &SoakArgs, seed: u64) -> Result<Outcome> {
     let mut server = services::own_kafka().context("this run needs a Kafka of its own")?;
     let brokers = server.brokers();
     let fault = Fault::RestartBroker(&mut server);
-    let plan = Plan { events: args.events, seed, fault, times: args.faults, is_static: false };
-    run(plan, &brokers, &shared_timescale()?)
+    run(args.plan(seed, fault, args.faults), &brokers, &shared_timescale()?)
+}
+
+fn away(args: &SoakArgs, seed: u64) -> Result<Outcome> {
+    let mut database = services::own_timescale().context("this run needs a TimescaleDB of its own")?;
+    let mut broker = services::own_kafka().context("this run needs a Kafka of its own")?;
+    let store = Store::Timescale(Database::create_in(&database.url("postgres"))?);
+    let (lasts, rate) = (Duration::from_secs(args.away), AWAY_RATE);
+    let fault = Fault::TakeAway(Away { database: &mut database, broker: &mut broker, lasts, rate });
+    // Half of them are there at the start: as many as an absence has wait.
+    let plan = Plan { events: 2 * rate * args.away, ..args.plan(seed, fault, 1) };
+    run(plan, &brokers()?, &store)
 }
 
 fn second_worker(args: &SoakArgs, seed: u64, leave: Leave) -> Result<Outcome> {
-    let fault = Fault::SecondWorker(leave);
-    let plan = Plan { events: args.events, seed, fault, times: args.faults, is_static: false };
+    let plan = args.plan(seed, Fault::SecondWorker(leave), args.faults);
     run(plan, &brokers()?, &shared_timescale()?)
 }
 

@@ -34,9 +34,10 @@ fn stored(stream: Stream, index: u64, rate: Option<&ExpectedAlert>) -> String {
             let event: Value = serde_json::from_slice(value.unwrap()).unwrap();
             let id = event["id"].as_str().unwrap();
             let team = team_of(event["service"].as_str().unwrap());
+            let domain = domain_of(event["source"]["ip"].as_str().unwrap());
             format!(
                 "INSERT INTO events (id, at, env, body, raw, kafka_partition, kafka_offset) VALUES ('{id}', '{index}', \
-                 '{ENVIRONMENT}', '{{\"id\":\"{id}\",\"team\":\"{team}\"}}', x'{}', {partition}, {offset});",
+                 '{ENVIRONMENT}', '{{\"id\":\"{id}\",\"team\":\"{team}\",\"source\":{{\"domain\":\"{domain}\"}}}}', x'{}', {partition}, {offset});",
                 hex(value)
             )
         }
@@ -105,6 +106,7 @@ fn bytes_that_were_touched_are_told() {
     for (sql, expected) in [
         ("UPDATE events SET raw = raw || x'20' WHERE kafka_offset = 7", "another payload"),
         ("UPDATE events SET env = 'prod' WHERE kafka_offset = 7", "other columns"),
+        ("UPDATE events SET body = replace(body, '.local', '.example') WHERE kafka_offset = 7", "other columns"),
         ("UPDATE wasmill_dead_letters SET payload = x'7b7d'", "other bytes"),
         ("UPDATE wasmill_dead_letters SET headers = '[]'", "other bytes"),
         ("UPDATE wasmill_dead_letters SET code = 'unknown'", "its fate is"),
