@@ -25,7 +25,7 @@ fn each_event_is_stored_once_in_timescale_through_kills_and_topics_and_states_ar
     let Some(brokers) = services::kafka() else { return };
     let Some(database) = Database::create() else { return };
     let (seed, fault) = (fastrand::u64(..), Fault::Kill);
-    let plan = Plan { events: EVENTS, seed, fault, times: 5, is_static: true, has_topics: true };
+    let plan = Plan { events: EVENTS / 2, seed, fault, times: 5, is_static: true, has_topics: true };
     expect(plan, &brokers, &Store::Timescale(database));
 }
 
