@@ -187,7 +187,11 @@ pub(super) fn explain(code: Option<RDKafkaErrorCode>, reason: &str) -> Option<(N
     use RDKafkaErrorCode as Code;
     let (kind, text) = match code? {
         Code::PartitionEOF | Code::Fatal | Code::AutoOffsetReset => return None,
-        Code::AllBrokersDown | Code::BrokerTransportFailure | Code::OperationTimedOut | Code::Resolve => (
+        // How many of how many are down changes from moment to moment.
+        Code::AllBrokersDown => {
+            (NoticeKind::Away, "the Kafka brokers cannot be reached; trying again until they answer".to_owned())
+        }
+        Code::BrokerTransportFailure | Code::OperationTimedOut | Code::Resolve => (
             NoticeKind::Away,
             format!("the Kafka brokers cannot be reached ({reason}); trying again until they answer"),
         ),

@@ -104,11 +104,17 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: ClientError, reason: &str) {
-        let told = explain(error.rdkafka_error_code(), reason);
+        let code = error.rdkafka_error_code();
+        let told = explain(code, reason);
         let Some((kind @ (NoticeKind::Away | NoticeKind::Authentication), text)) = told else { return };
         let mut trouble = lock(&self.trouble);
-        // That brokers cannot be reached only follows from their refusal to let us in.
-        if kind == NoticeKind::Authentication || !matches!(*trouble, Some((NoticeKind::Authentication, _))) {
+        // That brokers cannot be reached only follows from their refusal to let us in, and that none can from what each one said.
+        let follows = match &*trouble {
+            Some((NoticeKind::Authentication, _)) => kind != NoticeKind::Authentication,
+            Some(_) => code == Some(Code::AllBrokersDown),
+            None => false,
+        };
+        if !follows {
             *trouble = Some((kind, text));
         }
     }
@@ -169,4 +175,27 @@ impl Drop for OpenGroup<'_> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is guarded is whole after each statement.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_all_brokers_are_down_hides_neither_what_one_said_nor_a_refusal() {
+        let context = Context::default();
+        let says = |code, reason| {
+            context.error(ClientError::Global(code), reason);
+            context.trouble()
+        };
+        let all = says(Code::AllBrokersDown, "1/2 brokers are down");
+        assert!(all.contains("cannot be reached") && !all.contains("1/2"), "{all}");
+        assert!(says(Code::BrokerTransportFailure, "b:1: refused").contains("b:1: refused"));
+        assert!(says(Code::AllBrokersDown, "2/2 brokers are down").contains("b:1: refused"));
+        assert!(says(Code::BrokerTransportFailure, "b:1: timed out").contains("b:1: timed out"));
+        let refused = says(Code::Authentication, "wrong password");
+        assert!(refused.contains("wrong password"), "{refused}");
+        assert_eq!(says(Code::BrokerTransportFailure, "b:1: refused"), refused);
+        assert_eq!(says(Code::AllBrokersDown, "2/2 brokers are down"), refused);
+    }
 }
