@@ -10,5 +10,6 @@ pub mod kafka;
 pub mod kafka_pipeline;
 pub mod pipeline;
 pub mod proxy;
+pub mod public_logs;
 pub mod receiver;
 pub mod services;

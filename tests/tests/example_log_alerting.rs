@@ -17,6 +17,7 @@ const LOGS: usize = 2_000;
 
 fn log(n: usize) -> Record {
     let (level, message) = match n % 100 {
+        7 if n % 3 == 0 => ("error", format!("request {n} failed")),
         7 => ("ERROR", format!("request {n} failed")),
         23 => ("WARN", format!("Authentication failure of user{n}; password=hunter2")),
         _ => ("INFO", format!("request {n} is done")),
@@ -72,7 +73,8 @@ fn the_readme_leads_from_logs_to_alerts_at_each_place() -> Result<()> {
     admin.wait_until_received(LOGS as u64 + 4);
 
     let count = |sql: &str| folder.count("logs.db", sql) as usize;
-    let expected = 2 * LOGS / 100 + 2;
+    // Each of three services has six errors and six refused logins or more within the minute, and is told once for its rate.
+    let expected = 2 * LOGS / 100 + 2 + 2 * 3;
     eventually("every alert is in the table", || count("SELECT count(DISTINCT id) FROM alerts") == expected);
     assert_eq!(count("SELECT count(*) FROM logs"), LOGS + 3);
     assert_eq!(count("SELECT count(*) FROM logs WHERE body LIKE '%hunter2%'"), 0, "secrets are masked");
@@ -89,6 +91,7 @@ fn the_readme_leads_from_logs_to_alerts_at_each_place() -> Result<()> {
     let of = |rule: &str| taken.iter().filter(|request| request.json()["rule"] == rule).count();
     assert_eq!(of("error"), 4, "{taken:?}");
     assert!((3..=4).contains(&of("login-failed")), "{taken:?}");
+    assert_eq!((of("many-errors"), of("brute-force")), (3, 3), "{taken:?}");
     assert!(taken.iter().all(|request| request.is_signed_with(b"a secret of the receiver")));
     assert_eq!(count("SELECT count(*) FROM wasmill_dead_letters WHERE code = 'undelivered'"), 1);
     assert_eq!(

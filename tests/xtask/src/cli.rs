@@ -45,7 +45,7 @@ pub enum Chore {
     /// for each of a million events and for each alert
     #[command(after_help = "Examples:\n  cargo xtask soak properties\n  \
         cargo xtask soak --seed 7 --events 200000 timescale sqlite\n  cargo xtask soak --kills 10 kafka\n  \
-        cargo xtask soak --away 30 away")]
+        cargo xtask soak --away 30 away\n  cargo xtask soak --logs ../loghub public_logs")]
     Soak {
         /// `properties` for these alone; everything else is passed on to `wasmill-bench soak`, and then it is that part alone
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

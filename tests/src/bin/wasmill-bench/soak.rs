@@ -1,11 +1,14 @@
 //! What `cargo xtask soak` runs: chaos at length.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use wasmill_tests::chaos::{Away, Fault, Leave, Outcome, Plan, Store, run};
+use wasmill_tests::public_logs;
 use wasmill_tests::services::{self, Database};
+use xtask::skip::skip;
 
 /// What is left to chance and to the patience of the one who waits.
 #[derive(Debug, Args)]
@@ -25,7 +28,10 @@ pub(crate) struct SoakArgs {
     /// For how many seconds each of three sinks is away
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=90))]
     away: u64,
-    /// Which runs, all without one: timescale, sqlite, kafka, database, broker, away, leave, killed
+    /// A clone of <https://github.com/logpai/loghub>, for public_logs
+    #[arg(long, value_name = "DIR")]
+    logs: Option<PathBuf>,
+    /// Which runs, all without one: timescale, sqlite, kafka, database, broker, away, leave, killed, public_logs
     names: Vec<String>,
 }
 
@@ -45,6 +51,9 @@ const RUNS: [(&str, Run); 8] = [
     ("killed", |args, seed| second_worker(args, seed, Leave::Kill)),
 ];
 
+/// The run over what others logged, which needs their lines.
+const PUBLIC_LOGS: &str = "public_logs";
+
 impl SoakArgs {
     fn plan<'a>(&self, seed: u64, fault: Fault<'a>, times: usize) -> Plan<'a> {
         Plan { events: self.events, seed, fault, times, is_static: false, has_topics: false }
@@ -54,9 +63,11 @@ impl SoakArgs {
 /// Runs them all, and fails at the end when one did.
 #[allow(clippy::print_stdout, reason = "the program's output")]
 pub(crate) fn soak(args: &SoakArgs) -> Result<()> {
-    if let Some(unknown) = args.names.iter().find(|name| !RUNS.iter().any(|(known, _)| known == name)) {
+    if let Some(unknown) =
+        args.names.iter().find(|name| *name != PUBLIC_LOGS && !RUNS.iter().any(|(known, _)| known == name))
+    {
         let known: Vec<&str> = RUNS.iter().map(|(name, _)| *name).collect();
-        bail!("there is no run {unknown}; there are {}", known.join(", "));
+        bail!("there is no run {unknown}; there are {}, {PUBLIC_LOGS}", known.join(", "));
     }
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("soak: seed {seed}");
@@ -71,10 +82,28 @@ pub(crate) fn soak(args: &SoakArgs) -> Result<()> {
             }
         }
     }
+    if (args.names.is_empty() || args.names.iter().any(|name| name == PUBLIC_LOGS))
+        && let Err(error) = public_logs(args)
+    {
+        println!("{PUBLIC_LOGS}: FAILED\n{error:#}");
+        failed.push(PUBLIC_LOGS);
+    }
     match failed.is_empty() {
         true => Ok(()),
         false => bail!("failed: {}; again by `cargo xtask soak --seed {seed} {}`", failed.join(", "), failed.join(" ")),
     }
+}
+
+#[allow(clippy::print_stdout, reason = "the program's output")]
+fn public_logs(args: &SoakArgs) -> Result<()> {
+    let Some(folder) = &args.logs else {
+        skip(
+            "public_logs: no line of others was sent; name a clone of https://github.com/logpai/loghub by `--logs DIR`",
+        );
+        return Ok(());
+    };
+    println!("{PUBLIC_LOGS}: passed\n{}", public_logs::run(folder, &brokers()?)?);
+    Ok(())
 }
 
 fn timescale(args: &SoakArgs, seed: u64) -> Result<Outcome> {
