@@ -84,7 +84,7 @@ pub struct ValidateArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Output,
-    /// Print the SQL that an owner runs once, so that the pipeline's user needs the fewest rights: tables and GRANTs
+    /// Print the SQL that an owner runs, once and for each newer wasmill, so that the pipeline's user needs the fewest rights: tables and GRANTs
     #[arg(long, conflicts_with = "format")]
     pub sql: bool,
 }

@@ -9,6 +9,9 @@ use crate::store::StoreError;
 /// The most characters of the database's own message that a sentence repeats: a trigger may raise anything.
 const MESSAGE_CHARS_MAX: usize = 400;
 
+/// The SQLSTATE of what the user may not do.
+const NO_RIGHT: &str = "42501";
+
 /// The three kinds of errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -87,6 +90,17 @@ pub(super) fn store_error(doing: &str, error: &sqlx::Error) -> StoreError {
     }
 }
 
+/// The same of tables that are made or changed, which may be for their owner to do.
+pub(super) fn making_error(doing: &str, error: &sqlx::Error) -> StoreError {
+    match database(error).map(PgDatabaseError::code) {
+        Some(NO_RIGHT) => StoreError::Setup(format!(
+            "could not {doing}: {}; have the tables' owner run what `wasmill validate` prints with `--sql`",
+            message(error)
+        )),
+        _ => store_error(doing, error),
+    }
+}
+
 /// What to do about a wrong set-up.
 fn remedy(error: &sqlx::Error) -> &'static str {
     if let sqlx::Error::Tls(_) = error {
@@ -98,7 +112,7 @@ fn remedy(error: &sqlx::Error) -> &'static str {
         "28P01" => "; check user and password in the sink's url",
         "28000" => "; check the user in the sink's url, and pg_hba.conf on the server",
         "3D000" => "; create the database, or correct its name in the sink's url",
-        "42501" => "; grant the right to the user of the sink's url",
+        NO_RIGHT => "; grant the right to the user of the sink's url",
         "42P01" | "42703" => "; put back what was dropped or renamed, or correct the sink's table and columns",
         _ => "",
     }

@@ -39,11 +39,12 @@ const HYPERTABLE: &[&str] = &["SELECT", "INSERT", "DELETE"];
 pub fn script(url: &Secret, sinks: &[SinkSpec]) -> Result<String, StoreError> {
     let connections = Connections::new(url, 1)?;
     let user = quoted_name(connections.user());
-    let mut sql = format!("-- {}, to be run once by the owner of its tables\n", connections.address());
+    let mut sql =
+        format!("-- {}, to be run by the owner of its tables, again whenever this changes\n", connections.address());
     sql.push_str(&schema::script());
     sql.push_str("\n\n");
     for sink in sinks.iter().filter(|sink| sink.table.create) {
-        let _ = writeln!(sql, "{}", table::definition(&sink.table, sink.hypertable));
+        let _ = writeln!(sql, "{}", table::definition_where_missing(&sink.table, sink.hypertable));
     }
     for schema in schemas(sinks) {
         let _ = writeln!(sql, "GRANT USAGE ON SCHEMA {schema} TO {user};");

@@ -7,7 +7,7 @@ use sqlx::{Executor, query_scalar};
 
 use crate::store::StoreError;
 
-use super::errors::store_error;
+use super::errors::{making_error, store_error};
 
 /// What makes each version of the tables from the one before, the first from nothing. A step that was released is never changed.
 const STEPS: [&str; 4] = [TABLES, ANSWERS, OPEN_ALERTS, STATES];
@@ -129,7 +129,7 @@ pub(super) fn script() -> String {
 /// Makes the tables where they are missing, and brings older ones to the newest version. The caller holds the set-up lock.
 pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), StoreError> {
     let made = connection.execute(script().as_str()).await;
-    made.map_err(|error| store_error("make wasmill's own tables", &error))?;
+    made.map_err(|error| making_error("make wasmill's own tables or bring them up to date", &error))?;
     let failed = |error: sqlx::Error| store_error("look at wasmill's own tables", &error);
     let found: i32 = query_scalar("SELECT version FROM wasmill_schema").fetch_one(connection).await.map_err(failed)?;
     let known = STEPS.len();

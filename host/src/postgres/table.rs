@@ -10,7 +10,7 @@ use crate::config::{ColumnConfig, ColumnType, Identifier, OnDuplicate, TableConf
 use crate::store::StoreError;
 use crate::upsert::{list, primary_key};
 
-use super::errors::store_error;
+use super::errors::{making_error, store_error};
 
 /// A table as the database has it.
 #[derive(Clone, Debug)]
@@ -56,7 +56,27 @@ pub(super) async fn prepare(
 
 /// The table's definition by the configuration.
 pub(super) fn definition(config: &TableConfig, hypertable: bool) -> String {
-    let mut sql = format!("CREATE TABLE {} (", config.name);
+    statements(config, hypertable, Unless::Never)
+}
+
+/// The same, for a database that may have the table.
+pub(super) fn definition_where_missing(config: &TableConfig, hypertable: bool) -> String {
+    statements(config, hypertable, Unless::There)
+}
+
+/// When a table is not made.
+#[derive(Clone, Copy)]
+enum Unless {
+    Never,
+    There,
+}
+
+fn statements(config: &TableConfig, hypertable: bool, unless: Unless) -> String {
+    let (if_missing, or_leave) = match unless {
+        Unless::Never => ("", ""),
+        Unless::There => ("IF NOT EXISTS ", ", if_not_exists => true"),
+    };
+    let mut sql = format!("CREATE TABLE {if_missing}{} (", config.name);
     for (n, column) in config.columns.iter().enumerate() {
         let comma = if n == 0 { "" } else { ", " };
         let not_null = if config.time.as_ref() == Some(&column.name) { " NOT NULL" } else { "" };
@@ -65,13 +85,13 @@ pub(super) fn definition(config: &TableConfig, hypertable: bool) -> String {
     sql.push_str(&primary_key(config));
     sql.push_str(");");
     if let (true, Some(time)) = (hypertable, &config.time) {
-        let _ = write!(sql, " {};", hypertable_call(config, time.as_str()));
+        let _ = write!(sql, " {};", hypertable_call(config, time.as_str(), or_leave));
     }
     sql
 }
 
-fn hypertable_call(config: &TableConfig, time: &str) -> String {
-    format!("SELECT create_hypertable({}, {})", literal(&config.name.to_string()), literal(time))
+fn hypertable_call(config: &TableConfig, time: &str, options: &str) -> String {
+    format!("SELECT create_hypertable({}, {}{options})", literal(&config.name.to_string()), literal(time))
 }
 
 /// `text` as an SQL literal.
@@ -94,7 +114,7 @@ async fn make(
         )));
     }
     let made = connection.execute(definition(config, hypertable).as_str()).await;
-    made.map_err(|error| store_error(&format!("make table {} of sink \"{sink}\"", config.name), &error))?;
+    made.map_err(|error| making_error(&format!("make table {} of sink \"{sink}\"", config.name), &error))?;
     Ok(())
 }
 
@@ -254,8 +274,8 @@ fn check(
 fn check_time(config: &TableConfig, hypertable: bool, found: Option<&str>, faults: &mut Vec<String>) {
     match (found, &config.time) {
         (None, Some(time)) if hypertable => faults.push(format!(
-            "it is no hypertable; run {}, migrate_data => true), or write postgres instead of timescale",
-            hypertable_call(config, time.as_str()).trim_end_matches(')')
+            "it is no hypertable; run {}, or write postgres instead of timescale",
+            hypertable_call(config, time.as_str(), ", migrate_data => true")
         )),
         (None, None) if hypertable => {
             faults.push("it is no hypertable; write postgres instead of timescale for a plain table".into());
