@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::validate;
-use crate::cli::{DoctorArgs, Output, ValidateArgs};
+use super::validate::{self, Validation};
+use crate::cli::{DoctorArgs, Output};
 use crate::commands::{Exit, print};
 use crate::config::{Config, Environment};
 use crate::doctor::{Finding, State, examine};
@@ -18,20 +18,23 @@ struct Answer<'a> {
 
 /// Runs the command.
 pub async fn run(args: &DoctorArgs) -> Exit {
-    let asked = ValidateArgs { config: args.config.clone(), format: args.format, sql: false };
+    let environment = Environment::of_process();
+    let config = match Config::load_with(&args.config, &environment) {
+        Ok(config) => config,
+        Err(mistakes) => return mistaken(args, &Validation::wrong(mistakes.to_vec())),
+    };
     // Compiling plugins takes its time, and WASI's calls must not meet the async runtime.
-    let validated = tokio::task::spawn_blocking(move || validate::validate(&asked, validate::load_plugins)).await;
-    let validation = match validated {
-        Ok(validation) => validation,
+    let validated = tokio::task::spawn_blocking(move || {
+        let validation = validate::validate_loaded(&config, &environment, validate::load_plugins);
+        (config, validation)
+    });
+    let (config, validation) = match validated.await {
+        Ok(validated) => validated,
         Err(error) => return Exit::failed(format!("loading plugins failed inside the host: {error}")),
     };
-    let config = match Config::load_with(&args.config, &Environment::of_process()) {
-        Ok(config) if validation.mistakes.is_empty() => config,
-        _ => {
-            print(&validation.render(args.format));
-            return Exit::bad_setup("the pipeline's files have mistakes; nothing was asked");
-        }
-    };
+    if !validation.mistakes.is_empty() {
+        return mistaken(args, &validation);
+    }
     let mut findings: Vec<Finding> = validation.plugins.iter().map(Finding::of_plugin).collect();
     findings.extend(examine(&config).await);
     let could_run = findings.iter().all(|finding| finding.state != State::Wrong);
@@ -40,6 +43,11 @@ pub async fn run(args: &DoctorArgs) -> Exit {
         Output::Text => text(&findings),
     });
     if could_run { Exit::success() } else { Exit::failed("the pipeline could not run") }
+}
+
+fn mistaken(args: &DoctorArgs, validation: &Validation) -> Exit {
+    print(&validation.render(args.format));
+    Exit::bad_setup("the pipeline's files have mistakes; nothing was asked")
 }
 
 fn text(findings: &[Finding]) -> String {

@@ -113,11 +113,19 @@ pub fn validate_with(
     environment: &Environment,
     load: impl FnOnce(&Config, &[PluginFile]) -> Vec<PluginCheck>,
 ) -> Validation {
-    let config = match Config::load_with(file, environment) {
-        Ok(config) => config,
-        Err(mistakes) => return Validation::wrong(mistakes.to_vec()),
-    };
-    let mut notes = guarantee::notes(&config);
+    match Config::load_with(file, environment) {
+        Ok(config) => validate_loaded(&config, environment, load),
+        Err(mistakes) => Validation::wrong(mistakes.to_vec()),
+    }
+}
+
+/// The same for a file that was read.
+pub(super) fn validate_loaded(
+    config: &Config,
+    environment: &Environment,
+    load: impl FnOnce(&Config, &[PluginFile]) -> Vec<PluginCheck>,
+) -> Validation {
+    let mut notes = guarantee::notes(config);
     let (files, mistakes) = match config.plugins.as_deref().map(|folder| plugins::discover_with(folder, environment)) {
         None => (Vec::new(), Vec::new()),
         Some(Ok(files)) => (files, Vec::new()),
@@ -126,23 +134,23 @@ pub fn validate_with(
     if let (Some(folder), true, true) = (&config.plugins, files.is_empty(), mistakes.is_empty()) {
         notes.push(format!("the plugin directory {} is empty: events pass through unchanged", folder.display()));
     }
-    let plugins = load(&config, &files);
+    let plugins = load(config, &files);
     if config.home == HomeConfig::None {
         notes.extend(plugins.iter().filter(|plugin| plugin.keeps_state).map(in_memory_only));
     }
-    notes.extend(plugins.iter().filter(|plugin| plugin.looks_up).map(|plugin| who_tells_names(plugin, &config)));
+    notes.extend(plugins.iter().filter(|plugin| plugin.looks_up).map(|plugin| who_tells_names(plugin, config)));
     Validation {
         valid: mistakes.is_empty() && plugins.iter().all(|plugin| plugin.problem.is_none()),
         mistakes,
         plugins,
-        guarantees: guarantee::derive(&config),
+        guarantees: guarantee::derive(config),
         notes,
-        config: Some(redacted(&config)),
+        config: Some(redacted(config)),
     }
 }
 
 impl Validation {
-    fn wrong(mistakes: Vec<Mistake>) -> Self {
+    pub(super) fn wrong(mistakes: Vec<Mistake>) -> Self {
         Self { valid: false, mistakes, plugins: Vec::new(), guarantees: Vec::new(), notes: Vec::new(), config: None }
     }
 
