@@ -64,6 +64,15 @@ impl Attempt<'_> {
     pub fn failed(self) {
         self.breaker.open.store(true, Ordering::Release);
     }
+
+    /// It failed, and what was tried will not be tried again. What comes next waits as after a first failure: the waits that have
+    /// grown were those of what is given up. It is not let through at once, so nobody is knocked at without a pause.
+    pub fn given_up(self) {
+        self.breaker.open.store(true, Ordering::Release);
+        if let Some(mut trial) = self.trial {
+            trial.reset();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +124,19 @@ mod tests {
         breaker.attempt().await.failed();
         before.succeeded();
         assert!(breaker.is_open());
+    }
+
+    #[tokio::test]
+    async fn what_follows_what_was_given_up_waits_as_after_a_first_failure() {
+        let breaker = Breaker::new(RetryConfig { initial: Duration::from_nanos(1), max: Duration::from_secs(1) });
+        breaker.attempt().await.failed();
+        for _ in 0..3 {
+            breaker.attempt().await.failed();
+        }
+        assert_eq!(breaker.trial.lock().await.full_wait(), Duration::from_nanos(8));
+        breaker.attempt().await.given_up();
+        assert_eq!(breaker.trial.lock().await.full_wait(), Duration::from_nanos(1));
+        assert!(breaker.is_open(), "nothing was taken");
     }
 
     #[tokio::test]

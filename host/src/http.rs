@@ -148,12 +148,13 @@ impl HttpSink {
                 failures += 1;
                 told(Trouble::Failed(&reason));
                 self.postpone(retry_after);
-                attempt.failed();
                 if self.attempts_max.is_some_and(|most| failures >= most) {
+                    attempt.given_up();
                     return Err(GivenUp::Undelivered(format!(
                         "not taken in {failures} attempts (`attempts`): {reason}"
                     )));
                 }
+                attempt.failed();
                 continue;
             }
             attempt.succeeded();

@@ -30,7 +30,8 @@ impl Backoff {
         self.failures = 0;
     }
 
-    fn full_wait(&self) -> Duration {
+    /// The longest that the next wait may be.
+    pub(crate) fn full_wait(&self) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.config.initial.saturating_mul(factor).min(self.config.max)
     }

@@ -40,8 +40,8 @@ pub(in crate::config) struct RawHttp {
     #[serde(default = "bytes_max", deserialize_with = "scalar_text")]
     #[schemars(schema_with = "size_schema", extend("default" = "1MiB"))]
     pub(in crate::config) batch_bytes_max: String,
-    /// Most attempts to have a request taken; its events are then rejected with the code `undelivered`. 0: for ever; the lane waits as
-    /// long as the receiver is away.
+    /// Most attempts to have a request taken; its events are then rejected with the code `undelivered`, and the waits begin anew with
+    /// the next request, which is sent after the first of them. 0: for ever; the lane waits as long as the receiver is away.
     #[serde(default)]
     #[schemars(range(max = 1_000))]
     pub(in crate::config) attempts: u64,
