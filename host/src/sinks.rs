@@ -1,9 +1,11 @@
-//! The sinks of a running pipeline, and the writing of a group of deliveries to all of them: the others first, home last.
+//! The sinks of a running pipeline, and the writing of a group of deliveries to all of them: what is no database first, all at the
+//! same time, then the other databases, home last.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use wasmill_core::PartitionId;
@@ -69,6 +71,12 @@ pub struct StoreSinks {
 #[derive(Debug)]
 pub struct Leases(Vec<Lease>);
 
+/// What came of a group at a destination that is no database.
+struct Written {
+    refused: Vec<Refused>,
+    took: Duration,
+}
+
 /// Another process took the partition over.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -120,8 +128,11 @@ impl Sinks {
     /// When another process owns the partition now.
     pub async fn write(&self, leases: &mut Leases, group: &mut [Delivery]) -> Result<(), Fenced> {
         let mut result = GroupResult { refused_late: vec![0; self.names.len()], took: vec![None; self.names.len()] };
-        for output in &self.outputs {
-            result.took[output.sink] = self.write_rows(output, group).await;
+        let written = join_all(self.outputs.iter().map(|output| self.write_rows(output, group))).await;
+        for (SinkOutput { sink, .. }, written) in self.outputs.iter().zip(written) {
+            let Some(Written { refused, took }) = written else { continue };
+            self.refuse(*sink, refused, group);
+            result.took[*sink] = Some(took);
         }
         for relay in self.relays.iter().filter(|_| self.home.is_none()) {
             relay.write_directly(group, now_us(), &self.health).await;
@@ -138,13 +149,20 @@ impl Sinks {
         Ok(())
     }
 
-    async fn write_rows(&self, output: &SinkOutput, group: &mut [Delivery]) -> Option<Duration> {
+    /// Writes what a group has for a destination; `None`: nothing.
+    async fn write_rows(&self, output: &SinkOutput, group: &[Delivery]) -> Option<Written> {
         let sink = output.sink;
         if group.iter().all(|delivery| delivery.encoded[sink].is_empty()) {
             return None;
         }
         let started = Instant::now();
         let refused = self.refused_by(output, group).await;
+        self.health.green(&self.part(sink));
+        Some(Written { refused, took: started.elapsed() })
+    }
+
+    /// Makes what a destination did not take dead letters of the group.
+    fn refuse(&self, sink: usize, refused: Vec<Refused>, group: &mut [Delivery]) {
         let mut refused = refused.into_iter().peekable();
         let mut first = 0;
         for delivery in group {
@@ -158,11 +176,9 @@ impl Sinks {
             }
             first = next;
         }
-        self.health.green(&self.part(sink));
-        Some(started.elapsed())
     }
 
-    /// Writes what a group has for a destination; which of its rows are refused.
+    /// Writes the rows of a group until each is there or refused; which are refused.
     async fn refused_by(&self, SinkOutput { sink, to, life }: &SinkOutput, group: &[Delivery]) -> Vec<Refused> {
         let told = |trouble: Trouble<'_>| self.told(*sink, trouble);
         let Some(first) = group.first() else { return Vec::new() };

@@ -88,6 +88,19 @@ fn event_that_is_not_taken_in_as_many_attempts_as_there_may_be_is_a_dead_letter_
 }
 
 #[test]
+fn sink_is_written_while_the_one_before_it_waits() {
+    let second = Arc::new(Receiver::willing());
+    let asked = Arc::clone(&second);
+    // The first one takes nothing before the second one has something.
+    let first = Receiver::start(move |_| Reply::status(if asked.taken().is_empty() { 503 } else { 200 }));
+    let more = format!("  next: {{ http: {{ url: \"{}\" }} }}\n", second.url());
+    let ran = Pipeline::new(&format!("{}{more}", yaml(&first.url()))).run(b"{\"n\":1}\n");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    ran.assert_sums(&["rows", "hook", "next"]);
+    assert_eq!((first.taken().len(), second.taken().len()), (1, 1));
+}
+
+#[test]
 fn tls_to_a_plain_port_and_a_port_without_a_listener_are_told() {
     let receiver = Receiver::willing();
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
