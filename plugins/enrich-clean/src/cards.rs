@@ -74,13 +74,19 @@ fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'-')
 }
 
-/// Whether digits stand for themselves: not in a word or in a number with a fraction.
+/// Whether digits stand for themselves: not in a word or in a number with a fraction, nor as a name's number, as in `blk_7` and `blk_-7`.
 fn is_group(bytes: &[u8], at: usize, end: usize) -> bool {
     let byte = |place: Option<usize>| place.and_then(|place| bytes.get(place)).copied().unwrap_or(0);
     let (before, after) = (byte(at.checked_sub(1)), byte(Some(end)));
     let is_fraction = before == b'.' && byte(at.checked_sub(2)).is_ascii_digit();
     let has_fraction = after == b'.' && byte(Some(end + 1)).is_ascii_digit();
-    at < end && !before.is_ascii_alphabetic() && !after.is_ascii_alphabetic() && !is_fraction && !has_fraction
+    let is_of_name = before == b'_' || (before == b'-' && byte(at.checked_sub(2)) == b'_');
+    at < end
+        && !is_of_name
+        && !before.is_ascii_alphabetic()
+        && !after.is_ascii_alphabetic()
+        && !is_fraction
+        && !has_fraction
 }
 
 /// By Luhn: every second digit from the right counts twice, and the sum of all digits is a multiple of ten.

@@ -174,7 +174,8 @@ fn touches(text: &[char], at: usize, end: usize) -> bool {
     let (before, after) = (char(at.checked_sub(1)), char(Some(end)));
     let is_fraction = before == '.' && char(at.checked_sub(2)).is_ascii_digit();
     let has_fraction = after == '.' && char(Some(end + 1)).is_ascii_digit();
-    before.is_ascii_alphabetic() || after.is_ascii_alphabetic() || is_fraction || has_fraction
+    let is_of_name = before == '_' || before == '-' && char(at.checked_sub(2)) == '_';
+    is_of_name || before.is_ascii_alphabetic() || after.is_ascii_alphabetic() || is_fraction || has_fraction
 }
 
 fn luhn(digits: &[(usize, u32)]) -> bool {
@@ -198,6 +199,7 @@ mod tests {
             ("from postgres://app:pw@db/shop", "from postgres://app:***@db/shop"),
             ("card 4111 1111 1111 1111 of x", "card ***1111 of x"),
             ("id x4111111111111111, at 1511111111111111", "id x4111111111111111, at 1511111111111111"),
+            ("blk_4111111111111111 blk_-4111111111111111", "blk_4111111111111111 blk_-4111111111111111"),
         ];
         for (text, expected) in cases {
             assert_eq!(clean(text).expect("known").text, expected);

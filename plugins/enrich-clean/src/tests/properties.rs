@@ -134,7 +134,8 @@ fn has_card(text: &str) -> bool {
         let is_digit = |at: Option<usize>| char(at).is_ascii_digit();
         let is_in_word = before.is_ascii_alphanumeric() || after.is_ascii_alphanumeric();
         let is_in_fraction = before == '.' && is_digit(from.checked_sub(2)) || after == '.' && is_digit(Some(to + 1));
-        !is_in_word && !is_in_fraction
+        let is_of_name = before == '_' || before == '-' && char(from.checked_sub(2)) == '_';
+        !is_in_word && !is_in_fraction && !is_of_name
     };
     (0..chars.len()).any(|from| {
         (from + 13..=chars.len().min(from + 23)).any(|to| {
