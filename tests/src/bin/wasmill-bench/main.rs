@@ -7,6 +7,7 @@ mod kafka_kafka;
 mod latency;
 mod load;
 mod measure;
+mod on_duplicate;
 mod project;
 mod rdns;
 mod soak;
@@ -32,7 +33,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, kafka_kafka, timescale, latency, growth, rdns
+    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, kafka_kafka, timescale, on_duplicate, latency, growth, rdns
     Bench {
         /// Write the measurements to this file as a JSON list
         #[arg(long, value_name = "FILE")]
@@ -52,13 +53,14 @@ enum Command {
 
 type Bench = fn() -> anyhow::Result<Vec<Measurement>>;
 
-const BENCHES: [(&str, Bench); 9] = [
+const BENCHES: [(&str, Bench); 10] = [
     ("project", project::run),
     ("boundary", boundary::run),
     ("load", load::run),
     ("kafka_discard", kafka::run),
     ("kafka_kafka", kafka_kafka::run),
     ("timescale", timescale::run),
+    ("on_duplicate", on_duplicate::run),
     ("latency", latency::run),
     ("growth", growth::run),
     ("rdns", rdns::run),

@@ -29,12 +29,9 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
         for table in ["events", "control"] {
-            database.psql(&format!(
-                "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} ({TABLE}); \
-                 SELECT create_hypertable('{table}', 'at', chunk_time_interval => interval '1 hour')"
-            ))?;
+            new_table(&database, table, "")?;
         }
-        let ours = EVENTS as f64 / wasmill(&brokers, &topic, &database, round)?;
+        let ours = EVENTS as f64 / seconds_to_store(&brokers, &topic, EVENTS, &database, "")?;
         if round == 0 {
             psql(&database, &format!("\\copy (SELECT * FROM events) TO '{}' (FORMAT binary)", file.display()))?;
         }
@@ -45,9 +42,24 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     Ok(vec![Measurement::new("timescale", "rows/s", &rounds)])
 }
 
-/// Seconds from the first row to the last.
-fn wasmill(brokers: &str, topic: &str, database: &Database, round: usize) -> anyhow::Result<f64> {
-    let name = services::unique(&format!("bench-rows-{round}"));
+/// A hypertable that is empty, with further constraints, such as `, PRIMARY KEY (id, at)`.
+pub(crate) fn new_table(database: &Database, table: &str, constraints: &str) -> anyhow::Result<()> {
+    database.psql(&format!(
+        "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} ({TABLE}{constraints}); \
+         SELECT create_hypertable('{table}', 'at', chunk_time_interval => interval '1 hour')"
+    ))?;
+    Ok(())
+}
+
+/// Seconds from the first row of a topic's `events` to the last, in the table `events`, of which the sink says `settings` too.
+pub(crate) fn seconds_to_store(
+    brokers: &str,
+    topic: &str,
+    events: u64,
+    database: &Database,
+    settings: &str,
+) -> anyhow::Result<f64> {
+    let name = services::unique("bench-rows");
     let url = database.url();
     let yaml = format!(
         "name: {name}
@@ -60,7 +72,7 @@ sinks:
       url: \"{url}\"
       table: events
       time: at
-      columns:
+{settings}      columns:
         id: id
         at: timestamp
         severity: severity
@@ -80,29 +92,29 @@ sinks:
     let pipeline = with_shipped_plugins(Pipeline::new(&yaml));
     let running = pipeline.start_with(&["run", "pipeline.yaml", "--format", "json"], b"");
     let count = || -> anyhow::Result<u64> {
-        Ok(database.psql("SELECT coalesce(sum(next_offset), 0) FROM wasmill_ledger")?.parse::<f64>()? as u64)
+        let sum = format!("SELECT coalesce(sum(next_offset), 0) FROM wasmill_ledger WHERE pipeline = '{name}'");
+        Ok(database.psql(&sum)?.parse::<f64>()? as u64)
     };
-    let before = if round == 0 { 0 } else { EVENTS * round as u64 };
     let limit = Instant::now() + ROUND_MAX;
     // The clock runs from the first commit on: joining the group is not what is measured.
     let mut first: Option<(Instant, u64)> = None;
     let seconds = loop {
-        let stored = count().unwrap_or(before).saturating_sub(before);
+        let stored = count().unwrap_or(0);
         match first {
             None if stored > 0 => first = Some((Instant::now(), stored)),
-            Some((since, at_first)) if stored >= EVENTS => {
-                let share = (EVENTS - at_first) as f64 / EVENTS as f64;
+            Some((since, at_first)) if stored >= events => {
+                let share = (events - at_first) as f64 / events as f64;
                 break since.elapsed().as_secs_f64() / share;
             }
             _ => {}
         }
         if Instant::now() > limit {
-            bail!("{stored} of {EVENTS} rows after {ROUND_MAX:?}:\n{}", running.kill().stderr);
+            bail!("{stored} of {events} rows after {ROUND_MAX:?}:\n{}", running.kill().stderr);
         }
         std::thread::sleep(Duration::from_millis(50));
     };
     let ran = running.stop();
-    if ran.report()["delivered"]["rows"] != EVENTS {
+    if ran.report()["delivered"]["rows"] != events {
         bail!("not every event became a row: {}\n{}", ran.report(), ran.stderr);
     }
     Ok(seconds)
