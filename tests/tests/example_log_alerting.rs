@@ -17,7 +17,7 @@ const LOGS: usize = 2_000;
 
 fn log(n: usize) -> Record {
     let (level, message) = match n % 100 {
-        7 if n % 3 == 0 => ("error", format!("request {n} failed")),
+        7 if n.is_multiple_of(3) => ("error", format!("request {n} failed")),
         7 => ("ERROR", format!("request {n} failed")),
         23 => ("WARN", format!("Authentication failure of user{n}; password=hunter2")),
         _ => ("INFO", format!("request {n} is done")),
