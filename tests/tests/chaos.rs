@@ -34,8 +34,9 @@ fn each_alert_is_at_every_sink_and_each_event_stored_once_after_each_sink_was_aw
     const RATE: u64 = 1_000;
     const LASTS: Duration = Duration::from_secs(1);
     let Some(brokers) = services::kafka() else { return };
+    let starting = std::thread::spawn(services::own_kafka);
     let Some(mut database) = services::own_timescale() else { return };
-    let Some(mut broker) = services::own_kafka() else { return };
+    let Some(mut broker) = starting.join().expect("it starts or is skipped") else { return };
     let store =
         Store::Timescale(Database::create_in(&database.url("postgres")).expect("a fresh server makes databases"));
     let fault = Fault::TakeAway(Away { database: &mut database, broker: &mut broker, lasts: LASTS, rate: RATE });
