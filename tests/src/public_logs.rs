@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::example::Example;
 use crate::kafka::{Cluster, Record};
+use crate::kafka_pipeline::wait;
 use crate::pipeline::Pipeline;
 use crate::receiver::Receiver;
 use crate::services::unique;
@@ -190,9 +191,8 @@ fn expected_alerts(sent: &[Sent]) -> Vec<Alert> {
 
 fn produce(brokers: &str, [logs, alerts]: [&str; 2], sent: &[Sent]) -> Result<()> {
     let cluster = Cluster::at(brokers)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(cluster.create(logs, i32::try_from(PARTITIONS)?, &[]))?;
-    runtime.block_on(cluster.create(alerts, 1, &[]))?;
+    wait(cluster.create(logs, i32::try_from(PARTITIONS)?, &[]))?;
+    wait(cluster.create(alerts, 1, &[]))?;
     for one in sent {
         cluster.send(logs, one.partition, &Record::of(one.line.payload()))?;
     }

@@ -9,6 +9,7 @@ pub(super) struct Moment {
     pub(super) ns: i64,
 }
 
+pub(super) const SECOND_NS: i64 = 1_000_000_000;
 const DAY_S: i64 = 86_400;
 
 impl Moment {
@@ -22,12 +23,12 @@ impl Moment {
         let seconds = day_number(year, month, day) * DAY_S + hour * 3_600 + minute * 60 + second;
         let point = fraction.map(|digits| format!(".{digits}")).unwrap_or_default();
         let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{point}Z");
-        Some(Self { text, ns: seconds * 1_000_000_000 + fraction_ns })
+        Some(Self { text, ns: seconds * SECOND_NS + fraction_ns })
     }
 
     /// By its number, to the second.
     pub(super) fn at(ns: i64) -> Self {
-        let seconds = ns / 1_000_000_000;
+        let seconds = ns / SECOND_NS;
         let mut left = seconds / DAY_S;
         let mut year = 1970;
         while left >= day_number(year + 1, 1, 1) - day_number(year, 1, 1) {
@@ -70,7 +71,7 @@ mod tests {
         ];
         for (day, time, seconds, text) in cases {
             let moment = Moment::new(day, time).unwrap();
-            assert_eq!((moment.text.as_str(), moment.ns), (text, seconds * 1_000_000_000));
+            assert_eq!((moment.text.as_str(), moment.ns), (text, seconds * SECOND_NS));
             assert_eq!(Moment::at(moment.ns), moment);
         }
         assert_eq!(Moment::new((1970, 1, 1), "0:0:1,25").unwrap().ns, 1_250_000_000);

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::moment::SECOND_NS;
+
 /// An alert as it must be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Alert {
@@ -39,7 +41,6 @@ struct Rate {
     quiet_ns: i64,
 }
 
-const SECOND_NS: i64 = 1_000_000_000;
 const MINUTE_NS: i64 = 60 * SECOND_NS;
 const DAY_NS: i64 = 1_440 * MINUTE_NS;
 const SUMMARY_BYTES_MAX: usize = 1_024;

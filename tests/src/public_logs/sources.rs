@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::moment::Moment;
+use super::moment::{Moment, SECOND_NS};
 
 /// A sample.
 pub(super) struct Source {
@@ -33,8 +33,6 @@ pub(super) struct Line {
 
 /// What plain syslog has no level for.
 const USUAL: &str = "INFO";
-/// What comes a second after another one.
-const SECOND_NS: i64 = 1_000_000_000;
 /// When a file begins whose first line has no time.
 const BEGINNING: &str = "00:00:00";
 
