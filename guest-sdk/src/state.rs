@@ -342,7 +342,8 @@ impl Values {
         self.wakes.push(life.wake);
     }
 
-    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "the host of native tests keeps each by itself"))]
+    // The host of native tests keeps each by itself.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn value(&self, nth: usize) -> &[u8] {
         &self.bytes[self.start(nth) as usize..self.ends[nth] as usize]
     }

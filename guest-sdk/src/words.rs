@@ -1,7 +1,7 @@
 //! Short texts eight bytes at a time. For some dozens of bytes this is faster in a component than what `memcmp` and
 //! `memory.copy` come to: a loop over bytes, and a call of the engine.
 
-/// Above so many bytes the engine's copying is faster.
+/// Longer texts are left to the engine.
 const SHORT: usize = 64;
 
 /// A text's first and last eight bytes, which overlap below 16; of a shorter one all bytes, some of them twice, and 0.
