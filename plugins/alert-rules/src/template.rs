@@ -274,3 +274,27 @@ pub(crate) fn readable(token: &str) -> Cow<'_, str> {
     }
     Value::from_json(token).and_then(Value::text).unwrap_or(Cow::Borrowed(token))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_that_must_not_be_shown_is_found_wherever_it_stands() {
+        for length in 1..20 {
+            let text = "y".repeat(length);
+            assert!(is_plain(&text));
+            for place in 0..length {
+                for byte in 0..0x80_u8 {
+                    let mut text = text.clone().into_bytes();
+                    text[place] = byte;
+                    let text = String::from_utf8(text).unwrap();
+                    let expected = (b' '..=b'~').contains(&byte) && byte != b'\\';
+                    assert_eq!(is_plain(&text), expected, "{text:?}");
+                }
+                assert!(!is_plain(&format!("{}ä{}", &text[..place], &text[place..])));
+            }
+        }
+        assert!(is_plain(""));
+    }
+}
