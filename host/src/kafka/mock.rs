@@ -82,6 +82,31 @@ impl MockBroker {
         }
     }
 
+    /// Has the next requests of a kind answered with errors, by Kafka's numbers of both; zero is none.
+    #[cfg(test)]
+    pub(crate) fn fail_next(&self, request: i16, errors: &[i32]) {
+        // SAFETY: the client, and with it the cluster, lives as long as `self`; the errors are copied.
+        unsafe {
+            let cluster = rd_kafka_handle_mock_cluster(self.producer.client().native_ptr());
+            let errors = (errors.len(), errors.as_ptr().cast());
+            rdkafka::bindings::rd_kafka_mock_push_request_errors_array(cluster, request, errors.0, errors.1);
+        }
+    }
+
+    /// Whether it takes connections; those that it has end with it.
+    #[cfg(test)]
+    pub(crate) fn set_up(&self, is_up: bool) {
+        // SAFETY: the client, and with it the cluster, lives as long as `self`.
+        unsafe {
+            let cluster = rd_kafka_handle_mock_cluster(self.producer.client().native_ptr());
+            if is_up {
+                rdkafka::bindings::rd_kafka_mock_broker_set_up(cluster, 1);
+            } else {
+                rdkafka::bindings::rd_kafka_mock_broker_set_down(cluster, 1);
+            }
+        }
+    }
+
     /// A source that reads its topic from the beginning.
     pub fn source(&self, group: &str) -> KafkaConfig {
         KafkaConfig {

@@ -1,12 +1,24 @@
-//! A second way into a test's own broker: a listener where the user `ann` logs in by password and may read everything or nothing.
-//! Whoever comes by the broker's own listener may do anything.
+//! A second way into a test's own broker: a listener where the user `ann` logs in by password and may read everything or nothing, or one
+//! by TLS. Whoever comes by the broker's own listener may do anything.
 
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::{X509, X509Name};
 use xtask::services::{Kafka, KafkaRecipe};
+
+/// How `ann` may log in by TLS.
+pub const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 /// The listener. It is there once [`Door::set`] has been called.
 pub struct Door {
@@ -62,16 +74,6 @@ impl Door {
     /// # Errors
     /// When the broker does not start.
     pub fn set(&self, kafka: &mut Kafka, password: &str, may_read: bool) -> Result<()> {
-        let listener = format!("SASL_PLAINTEXT://{}", self.brokers());
-        let properties: String = self
-            .plain
-            .lines()
-            .map(|line| match line.split_once('=') {
-                Some(("listeners" | "advertised.listeners", _)) => format!("{line},{listener}\n"),
-                Some(("listener.security.protocol.map", _)) => format!("{line},SASL_PLAINTEXT:SASL_PLAINTEXT\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
         let login = "org.apache.kafka.common.security.plain.PlainLoginModule";
         let also = if may_read { ";User:ann" } else { "" };
         let access = format!(
@@ -80,9 +82,77 @@ impl Door {
              authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
              super.users=User:ANONYMOUS{also}\n"
         );
-        fs::write(&self.file, properties + &access).context("the broker's settings can be written")?;
+        self.restart(kafka, "SASL_PLAINTEXT", &access)
+    }
+
+    /// Makes it a listener by TLS where `ann` logs in with this password by any of [`MECHANISMS`], and restarts the broker. Answers the
+    /// file of the certificate that is to be trusted.
+    ///
+    /// # Errors
+    /// When the broker does not start.
+    pub fn secure(&self, kafka: &mut Kafka, password: &str) -> Result<PathBuf> {
+        let (trusted, own) = (kafka.folder().join("trusted.pem"), kafka.folder().join("own.pem"));
+        let (certificate, key) = certificate().context("a certificate can be made")?;
+        fs::write(&trusted, &certificate)?;
+        fs::write(&own, [key, certificate].concat())?;
+        let (own, security) = (own.display(), "org.apache.kafka.common.security");
+        let name = "listener.name.sasl_ssl";
+        let access = format!(
+            "sasl.enabled.mechanisms={}\n\
+             {name}.ssl.keystore.type=PEM\n\
+             {name}.ssl.keystore.location={own}\n\
+             {name}.plain.sasl.jaas.config={security}.plain.PlainLoginModule required user_ann=\"{password}\";\n\
+             {name}.scram-sha-256.sasl.jaas.config={security}.scram.ScramLoginModule required;\n\
+             {name}.scram-sha-512.sasl.jaas.config={security}.scram.ScramLoginModule required;\n",
+            MECHANISMS.join(",")
+        );
+        self.restart(kafka, "SASL_SSL", &access)?;
+        // Two at once are refused.
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let mut tool = KafkaRecipe::tool("kafka-configs")?;
+            tool.args(["--bootstrap-server", &kafka.brokers(), "--alter", "--entity-type", "users"]);
+            tool.args(["--entity-name", "ann", "--add-config", &format!("{mechanism}=[password={password}]")]);
+            let output = tool.output().context("cannot run kafka-configs")?;
+            ensure!(output.status.success(), "kafka-configs: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(trusted)
+    }
+
+    fn restart(&self, kafka: &mut Kafka, protocol: &str, access: &str) -> Result<()> {
+        let listener = format!("{protocol}://{}", self.brokers());
+        let properties: String = self
+            .plain
+            .lines()
+            .map(|line| match line.split_once('=') {
+                Some(("listeners" | "advertised.listeners", _)) => format!("{line},{listener}\n"),
+                Some(("listener.security.protocol.map", _)) => format!("{line},{protocol}:{protocol}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        fs::write(&self.file, properties + access).context("the broker's settings can be written")?;
         // Quicker than to stop it.
         kafka.kill()?;
         kafka.restart()
     }
+}
+
+/// A certificate of 127.0.0.1 by itself, and its key, both as PEM.
+fn certificate() -> Result<(Vec<u8>, Vec<u8>), ErrorStack> {
+    let key = PKey::from_ec_key(EcKey::generate(&*EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?)?)?;
+    let mut name = X509Name::builder()?;
+    name.append_entry_by_text("CN", "a broker of tests")?;
+    let name = name.build();
+    let mut made = X509::builder()?;
+    made.set_version(2)?;
+    made.set_serial_number(&*BigNum::from_u32(1)?.to_asn1_integer()?)?;
+    made.set_subject_name(&name)?;
+    made.set_issuer_name(&name)?;
+    made.set_not_before(&*Asn1Time::days_from_now(0)?)?;
+    made.set_not_after(&*Asn1Time::days_from_now(2)?)?;
+    made.set_pubkey(&key)?;
+    made.append_extension(BasicConstraints::new().critical().ca().build()?)?;
+    let address = SubjectAlternativeName::new().ip("127.0.0.1").build(&made.x509v3_context(None, None))?;
+    made.append_extension(address)?;
+    made.sign(&key, MessageDigest::sha256())?;
+    Ok((made.build().to_pem()?, key.private_key_to_pem_pkcs8()?))
 }

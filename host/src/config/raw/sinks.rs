@@ -182,7 +182,7 @@ pub(in crate::config) struct RawKafkaSink {
     #[serde(default)]
     #[schemars(extend("default" = "lz4"))]
     pub(in crate::config) compression: Compression,
-    /// Further librdkafka settings by their own names, such as `security.protocol`, `sasl.username` or `linger.ms`. Their
+    /// Further settings by librdkafka's names, such as `security.protocol`, `sasl.username` or `partitioner`. Their
     /// values are never shown.
     #[serde(default)]
     pub(in crate::config) options: Ordered<Passthrough>,

@@ -14,7 +14,7 @@ const RESTS: &str = "that nothing is lost rests on it";
 const SIZES: &str = "wasmill asks the topics for their max.message.bytes";
 
 /// librdkafka settings that wasmill decides itself, and why or where instead.
-pub(super) const OWN_SETTINGS: [(&str, &str); 33] = [
+pub(super) const OWN_SETTINGS: [(&str, &str); 35] = [
     ("bootstrap.servers", "write it as `brokers`"),
     ("metadata.broker.list", "write it as `brokers`"),
     ("compression.type", "write it as `compression`"),
@@ -25,6 +25,8 @@ pub(super) const OWN_SETTINGS: [(&str, &str); 33] = [
     ("request.required.acks", RESTS),
     ("max.in.flight", RESTS),
     ("max.in.flight.requests.per.connection", RESTS),
+    ("linger.ms", "whole batches of rows are sent at once; see batch.linger"),
+    ("queue.buffering.max.ms", "whole batches of rows are sent at once; see batch.linger"),
     ("message.timeout.ms", "wasmill waits for the brokers as long as it takes"),
     ("delivery.timeout.ms", "wasmill waits for the brokers as long as it takes"),
     ("message.send.max.retries", "wasmill waits for the brokers as long as it takes"),
@@ -48,6 +50,38 @@ pub(super) const OWN_SETTINGS: [(&str, &str); 33] = [
     ("test.mock.num.brokers", "use `wasmill demo`"),
     ("plugin.library.paths", "it loads native code into the process"),
     ("ssl.engine.location", "it loads native code into the process"),
+];
+
+/// Settings of librdkafka that the producer heeds too. What it would not heed is refused.
+const HEEDED: [&str; 28] = [
+    "client.id",
+    "compression.level",
+    "enable.ssl.certificate.verification",
+    "partitioner",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "retry.backoff.ms",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
+    "socket.connection.setup.timeout.ms",
+    "socket.timeout.ms",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.cipher.suites",
+    "ssl.curves.list",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.sigalgs.list",
+    "topic.metadata.refresh.interval.ms",
 ];
 
 /// Topics that are written.
@@ -131,6 +165,15 @@ impl Resolver<'_> {
     ) -> Option<KafkaOutput> {
         let brokers = self.brokers(brokers, place.child("brokers"));
         let options = self.options(options, &OWN_SETTINGS, place.child("options"));
+        let unheeded = options.as_ref().and_then(|options| options.keys().find(|key| !HEEDED.contains(&key.as_str())));
+        if let Some(key) = unheeded {
+            let message = format!(
+                "a sink's producer is wasmill's own and would not heed {}; it heeds {}",
+                quoted(key),
+                HEEDED.join(", ")
+            );
+            return self.wrong(place.child("options").child(key), message);
+        }
         let output = KafkaOutput { brokers: brokers?, topics: topics?, compression, options: options? };
         if let Some(topic) = self.read_kafka.as_ref().and_then(|source| read_too(source, &output)) {
             let message = format!(
@@ -223,9 +266,11 @@ mod tests {
         for (key, _) in OWN_SETTINGS {
             assert!(problem(key, "1", &OWN_SETTINGS).unwrap().contains("is decided by wasmill"), "{key}");
         }
-        for (key, value) in [("linger.ms", "50"), ("security.protocol", "sasl_ssl"), ("partitioner", "random")] {
-            assert_eq!(problem(key, value, &OWN_SETTINGS), None, "{key}");
+        let values = [("socket.timeout.ms", "50"), ("security.protocol", "sasl_ssl"), ("partitioner", "random")];
+        for (key, value) in values {
+            assert!(problem(key, value, &OWN_SETTINGS).is_none() && HEEDED.contains(&key), "{key}");
         }
+        assert!(OWN_SETTINGS.iter().all(|(key, _)| !HEEDED.contains(key)));
     }
 
     #[test]

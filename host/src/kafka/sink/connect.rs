@@ -1,15 +1,13 @@
 //! The start of a Kafka sink: brokers that are away are waited for; a topic that is not there, or may not be written, is an error.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::BaseConsumer;
 
 use super::KafkaSink;
-use super::client::Client;
+use super::producer::Producer;
 use crate::config::{KafkaOutput, RetryConfig, Topics};
 use crate::kafka::native::{self, TopicProblem};
 use crate::kafka::{KafkaError, blocking, options, probe};
@@ -25,12 +23,8 @@ const MISSED_WAIT: Duration = Duration::from_millis(500);
 const LIMIT_ASSUMED: usize = 1_000_000;
 /// Most bytes of a batch, before compression.
 const BATCH_BYTES_MAX: usize = 1_000_000;
-/// What Kafka adds to the first message of a batch, and librdkafka to the request around it.
+/// What Kafka adds to the records of a batch.
 const BATCH_SPARE: usize = 512;
-/// librdkafka's least for a message's limit; smaller ones are held by the encoder alone.
-const LIMIT_MIN: usize = 1_000;
-/// Bytes that may wait in the client for all lanes together.
-const QUEUE_KIB: &str = "65536";
 
 impl KafkaSink {
     /// Waits until a broker answers, for ever, and makes the producer.
@@ -41,9 +35,8 @@ impl KafkaSink {
         find_topics(output).await?;
         check_rights(output).await?;
         let limits = limits(output, retry).await;
-        let settings = settings(output, &limits);
-        let client = Client::new(&settings, &output.topics)?;
-        Ok(Self { settings, topics: output.topics.clone(), limits, retry, client: Mutex::new(Arc::new(client)) })
+        let producer = Producer::start(output, batch_bytes(&limits))?;
+        Ok(Self { topics: output.topics.clone(), limits, retry, producer })
     }
 }
 
@@ -121,71 +114,18 @@ pub(in crate::kafka) async fn ask_limits(output: &KafkaOutput) -> Result<Vec<usi
         .collect())
 }
 
-pub(super) fn settings(output: &KafkaOutput, limits: &[usize]) -> ClientConfig {
+/// The most bytes of a batch, before compression, that every topic takes.
+pub(super) fn batch_bytes(limits: &[usize]) -> usize {
     let least = limits.iter().copied().min().unwrap_or(LIMIT_ASSUMED);
-    let most = limits.iter().copied().max().unwrap_or(LIMIT_ASSUMED);
-    let batch_bytes = BATCH_BYTES_MAX.min(least.saturating_sub(BATCH_SPARE)).max(1);
-    let mut client = options::connection(&output.brokers, &output.options);
-    client
-        .set("enable.idempotence", "true")
-        .set("acks", "all")
-        .set("allow.auto.create.topics", "false")
-        // Messages wait in the client as long as it takes.
-        .set("message.timeout.ms", "0")
-        .set("compression.type", output.compression.as_str())
-        .set("message.max.bytes", most.max(LIMIT_MIN).to_string())
-        .set("batch.size", batch_bytes.to_string())
-        .set("queue.buffering.max.kbytes", QUEUE_KIB);
-    let defaults = [
-        // What Java clients choose for a key.
-        ("partitioner", "murmur2_random"),
-        // A topic that is back, or a permission, is seen within five seconds instead of five minutes.
-        ("topic.metadata.refresh.interval.ms", "5000"),
-    ];
-    for (key, value) in defaults {
-        if client.get(key).is_none() {
-            client.set(key, value);
-        }
-    }
-    client
+    BATCH_BYTES_MAX.min(least.saturating_sub(BATCH_SPARE)).max(1)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::config::{Compression, Secret};
-
-    fn made(compression: Compression, limits: &[usize], options: &[(&str, &str)]) -> ClientConfig {
-        let output = KafkaOutput {
-            brokers: "localhost:1".to_owned(),
-            topics: vec!["t".to_owned()],
-            compression,
-            options: options.iter().map(|(k, v)| ((*k).to_owned(), Secret::new(*v))).collect::<BTreeMap<_, _>>(),
-        };
-        settings(&output, limits)
-    }
 
     #[test]
-    fn every_compression_is_built_in_and_every_setting_accepted() {
-        for compression in
-            [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd]
-        {
-            let settings = made(compression, &[1_048_588], &[("linger.ms", "20")]);
-            assert_eq!(settings.get("linger.ms"), Some("20"));
-            assert!(Client::new(&settings, &["t".to_owned()]).is_ok(), "{compression:?}");
-        }
-    }
-
-    #[test]
-    fn batches_stay_below_the_least_limit_and_messages_below_the_greatest() {
-        let of = |limits: &[usize]| {
-            let settings = made(Compression::None, limits, &[]);
-            (settings.get("batch.size").unwrap().to_owned(), settings.get("message.max.bytes").unwrap().to_owned())
-        };
-        assert_eq!(of(&[1_048_588]), ("1000000".to_owned(), "1048588".to_owned()));
-        assert_eq!(of(&[10_000, 2_000_000]), ("9488".to_owned(), "2000000".to_owned()));
-        assert_eq!(of(&[100]), ("1".to_owned(), "1000".to_owned()));
+    fn batches_stay_below_the_least_limit() {
+        assert_eq!([&[1_048_588][..], &[10_000, 2_000_000], &[100]].map(batch_bytes), [1_000_000, 9_488, 1]);
     }
 }

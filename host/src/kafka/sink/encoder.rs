@@ -108,14 +108,14 @@ impl MessageEncoder {
             None => batch.raw.key(index),
             Some(column) => text(batch, event, column).map(|(text, _)| text),
         };
-        let carried = batch.raw.headers(index);
+        frame::begin(row);
+        batch.payload_into(event, row);
         let origin = (ORIGIN, Some(origin.at(batch.raw.records()[index].offset)));
         let alert_id = self.alert_id.map(|column| (ALERT_ID, text(batch, event, column).map(|(text, _)| text)));
-        let headers = carried.len() + 1 + usize::from(alert_id.is_some());
-        frame::begin(row, topic, key, headers, carried.into_iter().chain([origin]).chain(alert_id));
-        frame::begin_value(row, true);
-        batch.payload_into(event, row);
-        let bytes = frame::bytes_max(row.len() - start, headers);
+        let mut headers = batch.raw.headers(index);
+        headers.extend([origin].into_iter().chain(alert_id));
+        frame::finish(row, start, topic, true, key, headers.into_iter());
+        let bytes = frame::bytes_max(row.len() - start);
         let (name, limit) = &self.topics[usize::from(topic)];
         if bytes > *limit {
             let reason = format!("the message has up to {bytes} bytes, and the topic `{name}` takes {limit}");
@@ -211,9 +211,9 @@ mod tests {
             encode(&config(&["t"], TopicConfig::Fixed, None), From::Events, &["{\"a\":1}".to_owned()]);
         assert!(refused.is_empty());
         let frame = Frame::read(rows.row(0));
-        let mut headers = Vec::new();
-        assert_eq!(frame.walk(|header| headers.push(header)), Some(b"{\"a\":1}".as_slice()));
-        assert_eq!((frame.topic, frame.key), (0, Some(b"k".as_slice())));
+        let headers = frame.headers();
+        assert_eq!(frame.value, Some(b"{\"a\":1}".as_slice()));
+        assert_eq!((frame.topic, frame.key()), (0, Some(b"k".as_slice())));
         let origin: &[u8] = b"c/in/i-_/3/7";
         assert_eq!(
             headers,
@@ -225,7 +225,7 @@ mod tests {
     fn key_is_the_fields_text_or_token_and_null_without_a_value() {
         let payloads = ["{\"s\":\"a\\\"b\"}", "{\"s\":1.50}", "{\"s\":null}", "{}"].map(str::to_owned);
         let (rows, _) = encode(&config(&["t"], TopicConfig::Fixed, Some("s")), From::Events, &payloads);
-        let keys: Vec<_> = (0..4).map(|row| Frame::read(rows.row(row)).key).collect();
+        let keys: Vec<_> = (0..4).map(|row| Frame::read(rows.row(row)).key()).collect();
         assert_eq!(keys, [Some(b"a\"b".as_slice()), Some(b"1.50"), None, None]);
     }
 
@@ -233,9 +233,8 @@ mod tests {
     fn alert_has_its_id() {
         let payload = ["{\"id\":\"0a\"}".to_owned()];
         let (rows, _) = encode(&config(&["t"], TopicConfig::Fixed, None), From::Alerts, &payload);
-        let mut last = None;
-        Frame::read(rows.row(0)).walk(|header| last = Some(header));
-        assert_eq!(last, Some((ALERT_ID, Some(b"0a".as_slice()))));
+        let headers = Frame::read(rows.row(0)).headers();
+        assert_eq!(headers.last(), Some(&(ALERT_ID, Some(b"0a".as_slice()))));
     }
 
     #[test]
@@ -257,8 +256,8 @@ mod tests {
     #[test]
     fn message_at_its_topics_limit_is_taken_and_one_byte_more_is_refused() {
         let of = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
-        // 97 that Kafka adds; the key; three headers with ten each: h, a byte and its value, the origin.
-        let fitting = LIMIT - 97 - 1 - 30 - 1 - 2 - (14 + 12);
+        // 78 that Kafka adds; the key; the number of headers; h, a byte and its value, the origin; a length before each part.
+        let fitting = LIMIT - 78 - 2 - 1 - 3 - 4 - (1 + 14 + 1 + 12);
         let (rows, refused) =
             encode(&config(&["t"], TopicConfig::Fixed, None), From::Events, &[of(fitting), of(fitting + 1), of(9)]);
         assert_eq!((rows.events.as_slice(), refused.len()), ([0, 2].as_slice(), 1));

@@ -1,58 +1,78 @@
 //! A message between the encoder and the producer: one row of bytes, so that rows of all sinks are kept alike.
 //!
-//! Its topic's index, its key, its headers, and the value as the rest. Parts begin with their length; null has one that no part
-//! can have.
+//! The index of its topic, the lengths of its value and of its key, then the value, the key, and the headers. Key and headers are written as
+//! a record has them, so that the producer only copies them.
 
 use wasmill_core::HeaderRef;
 
-/// The length of what is null.
+use super::wire::{Answer, Put};
+
+/// The length of a value that is null.
 const NULL: u32 = u32::MAX;
-/// Bytes of a row's own: index, key's length, number of headers, whether there is a value.
-const ROW_BYTES: usize = 2 + 4 + 4 + 1;
-/// Bytes of a row's own for each header.
-const ROW_HEADER_BYTES: usize = 4 + 4;
-/// Most bytes that Kafka adds to a message: 61 of the batch that it may be alone in, 36 of the record.
-const KAFKA_BYTES: usize = 61 + 36;
-/// Most bytes that Kafka adds for each header: two lengths.
-const KAFKA_HEADER_BYTES: usize = 10;
+/// Bytes before the value: the topic's index and the two lengths.
+const PREFIX_BYTES: usize = 2 + 4 + 4;
+/// Most bytes that Kafka adds to a message: 61 of the batch that it may be alone in; of the record two and three lengths.
+const KAFKA_BYTES: usize = 61 + 2 + 3 * 5;
 
 /// A message in a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame<'a> {
     /// The index of its topic.
     pub(super) topic: usize,
-    /// The key.
-    pub(super) key: Option<&'a [u8]>,
-    headers: u32,
-    header_bytes: &'a [u8],
-    bytes: usize,
+    /// The value.
+    pub(super) value: Option<&'a [u8]>,
+    /// The key as a record has it.
+    pub(super) key_part: &'a [u8],
+    /// The headers as a record has them: their number, and each.
+    pub(super) headers_part: &'a [u8],
 }
 
-/// Appends a message without its value to `row`, with `count` headers: [`begin_value`] is to follow.
-pub(super) fn begin<'h>(
+/// Begins a message whose value is appended next, if there is one; then [`finish`] is to follow.
+pub(super) fn begin(row: &mut Vec<u8>) {
+    row.raw(&[0; PREFIX_BYTES]);
+}
+
+/// Ends the message that began at `start`.
+pub(super) fn finish<'h>(
+    row: &mut Vec<u8>,
+    start: usize,
+    topic: u16,
+    has_value: bool,
+    key: Option<&[u8]>,
+    headers: impl ExactSizeIterator<Item = HeaderRef<'h>>,
+) {
+    let value_end = row.len();
+    row.part(key);
+    let key_bytes = length(row.len() - value_end);
+    row.varint(i32::try_from(headers.len()).expect("headers are fewer than bytes"));
+    for (name, value) in headers {
+        row.part(Some(name));
+        row.part(value);
+    }
+    let value_bytes = if has_value { length(value_end - start - PREFIX_BYTES) } else { NULL };
+    let prefix = &mut row[start..start + PREFIX_BYTES];
+    prefix[..2].copy_from_slice(&topic.to_le_bytes());
+    prefix[2..6].copy_from_slice(&value_bytes.to_le_bytes());
+    prefix[6..].copy_from_slice(&key_bytes.to_le_bytes());
+}
+
+/// Appends a whole message.
+pub(super) fn put<'h>(
     row: &mut Vec<u8>,
     topic: u16,
     key: Option<&[u8]>,
-    count: usize,
-    headers: impl Iterator<Item = HeaderRef<'h>>,
+    headers: impl ExactSizeIterator<Item = HeaderRef<'h>>,
+    value: Option<&[u8]>,
 ) {
-    row.extend_from_slice(&topic.to_le_bytes());
-    put(row, key);
-    row.extend_from_slice(&length(count).to_le_bytes());
-    for (name, value) in headers {
-        put(row, Some(name));
-        put(row, value);
-    }
+    let start = row.len();
+    begin(row);
+    row.raw(value.unwrap_or_default());
+    finish(row, start, topic, value.is_some(), key, headers);
 }
 
-/// Says whether there is a value; if so, whatever is appended from here on is it.
-pub(super) fn begin_value(row: &mut Vec<u8>, is_there: bool) {
-    row.push(u8::from(is_there));
-}
-
-/// The most bytes of a row's message in Kafka, with all that is added to it.
-pub(super) fn bytes_max(row_bytes: usize, headers: usize) -> usize {
-    row_bytes - ROW_BYTES + KAFKA_BYTES + headers * (KAFKA_HEADER_BYTES - ROW_HEADER_BYTES)
+/// The most bytes in Kafka of the message of a row of `row_bytes`, with all that is added to it.
+pub(super) fn bytes_max(row_bytes: usize) -> usize {
+    row_bytes - PREFIX_BYTES + KAFKA_BYTES
 }
 
 impl<'a> Frame<'a> {
@@ -61,58 +81,41 @@ impl<'a> Frame<'a> {
     /// # Panics
     /// When the row was not made here.
     pub(super) fn read(row: &'a [u8]) -> Self {
-        let (topic, mut rest) = row.split_at(2);
-        let topic = usize::from(u16::from_le_bytes([topic[0], topic[1]]));
-        let key = take(&mut rest);
-        let headers = take_number(&mut rest);
-        Self { topic, key, headers, header_bytes: rest, bytes: row.len() }
+        let (prefix, rest) = row.split_at(PREFIX_BYTES);
+        let number = |at: usize| u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]]);
+        let (value, rest) = match number(2) {
+            NULL => (None, rest),
+            length => {
+                let (value, rest) = rest.split_at(length as usize);
+                (Some(value), rest)
+            }
+        };
+        let (key_part, headers_part) = rest.split_at(number(6) as usize);
+        Self { topic: usize::from(u16::from_le_bytes([prefix[0], prefix[1]])), value, key_part, headers_part }
     }
 
-    /// Gives each header to `each`, in order; then answers the value.
-    pub(super) fn walk(&self, mut each: impl FnMut(HeaderRef<'a>)) -> Option<&'a [u8]> {
-        let mut rest = self.header_bytes;
-        for _ in 0..self.headers {
-            let name = take(&mut rest).unwrap_or_default();
-            each((name, take(&mut rest)));
-        }
-        let (is_there, value) = rest.split_at(1);
-        (is_there[0] == 1).then_some(value)
+    /// The key.
+    pub(super) fn key(&self) -> Option<&'a [u8]> {
+        Answer(self.key_part).part().expect("rows are made by `finish`")
     }
 
-    /// Number of headers.
-    pub(super) fn headers(&self) -> usize {
-        self.headers as usize
+    /// The headers, in order.
+    #[cfg(test)]
+    pub(super) fn headers(&self) -> Vec<HeaderRef<'a>> {
+        let mut rest = Answer(self.headers_part);
+        let count = rest.varint().unwrap();
+        (0..count).map(|_| (rest.part().unwrap().unwrap(), rest.part().unwrap())).collect()
     }
 
     /// See [`bytes_max`].
     pub(super) fn bytes_max(&self) -> usize {
-        bytes_max(self.bytes, self.headers())
+        let value = self.value.map_or(0, <[u8]>::len);
+        KAFKA_BYTES + value + self.key_part.len() + self.headers_part.len()
     }
 }
 
 fn length(length: usize) -> u32 {
     u32::try_from(length).expect("messages are far below 4 GiB")
-}
-
-fn put(row: &mut Vec<u8>, part: Option<&[u8]>) {
-    row.extend_from_slice(&part.map_or(NULL, |part| length(part.len())).to_le_bytes());
-    row.extend_from_slice(part.unwrap_or_default());
-}
-
-fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = take_number(rest);
-    if length == NULL {
-        return None;
-    }
-    let (part, after) = rest.split_at(length as usize);
-    *rest = after;
-    Some(part)
-}
-
-fn take_number(rest: &mut &[u8]) -> u32 {
-    let (number, after) = rest.split_first_chunk().expect("rows are made by `begin`");
-    *rest = after;
-    u32::from_le_bytes(*number)
 }
 
 #[cfg(test)]
@@ -135,20 +138,14 @@ mod tests {
             headers in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..9), part()), 0..4),
             value in part(),
         ) {
-            let mut row = Vec::new();
-            let refs = headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
-            begin(&mut row, topic, key.as_deref(), headers.len(), refs);
-            begin_value(&mut row, value.is_some());
-            row.extend_from_slice(value.as_deref().unwrap_or_default());
-            let frame = Frame::read(&row);
-            let mut read = Vec::new();
-            let found = frame.walk(|(name, value)| read.push((name.to_vec(), value.map(<[u8]>::to_vec))));
-            prop_assert_eq!((frame.topic, frame.key), (usize::from(topic), key.as_deref()));
-            prop_assert_eq!(read, headers.clone());
-            prop_assert_eq!(found, value.as_deref());
-            let sum = |part: &Part| part.as_ref().map_or(0, Vec::len);
-            let of_headers: usize = headers.iter().map(|(name, value)| 10 + name.len() + sum(value)).sum();
-            prop_assert_eq!(frame.bytes_max(), 97 + sum(&key) + sum(&value) + of_headers);
+            let mut row = vec![b'x'];
+            let refs: Vec<_> = headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref())).collect();
+            put(&mut row, topic, key.as_deref(), refs.iter().copied(), value.as_deref());
+            let frame = Frame::read(&row[1..]);
+            prop_assert_eq!((frame.topic, frame.key()), (usize::from(topic), key.as_deref()));
+            prop_assert_eq!(frame.headers(), refs);
+            prop_assert_eq!(frame.value, value.as_deref());
+            prop_assert_eq!(frame.bytes_max(), bytes_max(row.len() - 1));
         }
     }
 }

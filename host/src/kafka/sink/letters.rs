@@ -60,9 +60,7 @@ fn row(letter: &DeadLetter, kept: Kept, context: &[(&str, Vec<u8>)]) -> Vec<u8> 
     headers.extend(kept.omitted().map(|what| (b"wasmill-omitted".as_slice(), Some(what))));
     let value = letter.payload.as_deref().filter(|_| kept == Kept::Whole);
     let mut row = Vec::new();
-    frame::begin(&mut row, 0, letter.key.as_deref().filter(|_| has_key), headers.len(), headers.into_iter());
-    frame::begin_value(&mut row, value.is_some());
-    row.extend_from_slice(value.unwrap_or_default());
+    frame::put(&mut row, 0, letter.key.as_deref().filter(|_| has_key), headers.into_iter(), value);
     row
 }
 
@@ -124,17 +122,16 @@ mod tests {
     }
 
     fn headers(row: &[u8]) -> Vec<(String, String)> {
-        let mut found = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Frame::read(row).walk(|(name, value)| found.push((text(name), text(value.unwrap_or_default()))));
-        found
+        let headers = Frame::read(row).headers().into_iter();
+        headers.map(|(name, value)| (text(name), text(value.unwrap_or_default()))).collect()
     }
 
     #[test]
     fn letter_has_the_events_parts_first_and_then_what_happened() {
         let row = message(&partition(), &letter(), 2_000_000, 10_000);
         let frame = Frame::read(&row);
-        assert_eq!((frame.key, frame.walk(|_| {}).map(<[u8]>::len)), (Some(b"k".as_slice()), Some(1_000)));
+        assert_eq!((frame.key(), frame.value.map(<[u8]>::len)), (Some(b"k".as_slice()), Some(1_000)));
         let mut headers = headers(&row);
         let (name, id) = headers.remove(1);
         assert_eq!((name.as_str(), id.len()), ("wasmill-dead-letter-id", 32));
@@ -172,7 +169,7 @@ mod tests {
             let row = message(&partition(), &letter(), 0, limit);
             let (name, what) = headers(&row).pop().expect("there are headers");
             let frame = Frame::read(&row);
-            (frame.key.is_some(), frame.walk(|_| {}).is_some(), (name == "wasmill-omitted").then_some(what))
+            (frame.key().is_some(), frame.value.is_some(), (name == "wasmill-omitted").then_some(what))
         };
         assert_eq!(omitted(whole), (true, true, None));
         assert_eq!(omitted(whole - 1), (true, false, Some("value".to_owned())));

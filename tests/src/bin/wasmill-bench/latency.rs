@@ -16,9 +16,9 @@ use super::kafka::{new_topic, producer};
 use super::measure::Measurement;
 
 const RATE: u64 = 5_000;
-const SECONDS: u64 = 20;
-/// The first seconds are start-up.
-const WARM_UP: u64 = 3;
+const SECONDS: u64 = 50;
+/// For so long a broker that was just started compiles its own code, which takes a core.
+const WARM_UP: u64 = 30;
 const PARTITIONS: i32 = 4;
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {

@@ -48,6 +48,7 @@ impl KafkaRecipe {
     pub fn tool(name: &str) -> Result<Command> {
         let class = match name {
             "kafka-acls" => "org.apache.kafka.tools.AclCommand",
+            "kafka-configs" => "kafka.admin.ConfigCommand",
             "kafka-topics" => "org.apache.kafka.tools.TopicCommand",
             "kafka-console-producer" => "org.apache.kafka.tools.ConsoleProducer",
             "kafka-console-consumer" => "org.apache.kafka.tools.consumer.ConsoleConsumer",
