@@ -4,8 +4,8 @@
 //! - **Shape.** Every `Batch` has `slots.len() == events * kinds.len()`, `times.len() == events`, and `states` either empty
 //!   or two bits for every slot (`shape`, called by both constructors). A [`View`] has the lists of one batch, and so its shape;
 //!   its `dynamic` kinds are the batch's without the first `fixed` (`view`). A `Row` is made only for `event < events`
-//!   (`readers`), and its fields are indexed only below `kinds.len()` (`Reader` at compile time against `F::FIELDS`, which
-//!   `readers` compares with the view; `Slots`, made from a row, against `dynamic` on each read), so slot, state and time are
+//!   (`readers`, `reader`), and its fields are indexed only below `kinds.len()` (`Reader` at compile time against `F::FIELDS`, which
+//!   both compare with the view; `Slots`, made from a row, against `dynamic` on each read), so slot, state and time are
 //!   in bounds.
 //! - **Text.** The slot of a present field whose kind is a range lies in `text` and is UTF-8. Natively [`Batch::new`] checks
 //!   each. In a guest the host vouches for it, as the interface demands, and it owns the guest's memory anyway. A slot is read
@@ -161,11 +161,25 @@ impl<'a> View<'a> {
     /// # Panics
     /// When the batch's first fields are not those of `F`.
     pub(crate) fn readers<F: Fields<'a>>(&'a self) -> impl Iterator<Item = Reader<'a, F>> {
+        self.check::<F>();
+        (0..self.events()).map(|event| Reader(Row { view: self, event }, PhantomData))
+    }
+
+    /// One event, to be read as an `F`.
+    ///
+    /// # Panics
+    /// As [`View::readers`], and when there is no such event.
+    pub(crate) fn reader<F: Fields<'a>>(&'a self, event: usize) -> Reader<'a, F> {
+        self.check::<F>();
+        assert!(event < self.events(), "the batch has no event {event}");
+        Reader(Row { view: self, event }, PhantomData)
+    }
+
+    fn check<F: Fields<'a>>(&self) {
         let fixed = self.kinds.len() - self.dynamic.len();
         let fits =
             F::FIELDS.len() == fixed && F::FIELDS.iter().zip(self.kinds).all(|(field, kind)| field.kind == *kind);
         assert!(fits, "the batch's fields are not the ones that the plugin reads");
-        (0..self.events()).map(|event| Reader(Row { view: self, event }, PhantomData))
     }
 }
 

@@ -38,6 +38,14 @@ impl<'a, F: Fields<'a>> Events<'a, F> {
         self.view.times()
     }
 
+    /// An event; `None`: it does not fit `F`.
+    ///
+    /// # Panics
+    /// When the batch has no such event.
+    pub fn get(&self, event: usize) -> Option<F> {
+        F::read(self.view.reader::<F>(event)).ok()
+    }
+
     /// The events that fit `F`, in order, each with its number in the batch.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (usize, F)> + use<'a, F> {

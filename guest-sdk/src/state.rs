@@ -43,6 +43,7 @@
 //! was got before alone.
 
 mod due;
+mod entries;
 mod keys;
 #[cfg(not(target_arch = "wasm32"))]
 mod memory;
@@ -53,6 +54,7 @@ use std::fmt;
 
 use crate::words;
 use due::Due;
+use entries::Entries;
 use keys::Keys;
 
 pub use keys::Key;
@@ -67,8 +69,6 @@ pub use memory::Host;
 pub const NEVER: i64 = i64::MAX;
 /// When a value expires that is not there.
 const GONE: i64 = i64::MIN;
-/// As the event that wrote an entry: none.
-const NO_EVENT: u32 = u32::MAX;
 
 /// How long a value lives, and when its key is due. Both are times of the clock, nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,26 +110,8 @@ pub struct State<'h> {
     times: &'h [i64],
     clocks: OnceCell<Vec<i64>>,
     keys: Keys,
-    entries: Vec<Entry>,
-    values: Vec<u8>,
-    /// Keys that the host has numbered in this call.
-    numbered: u32,
+    entries: Entries,
     due: Due,
-}
-
-/// What stands under a key now.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// Of `values`.
-    start: u32,
-    length: u32,
-    life: Life,
-    /// The host's number for the key.
-    number: u32,
-    /// The event that wrote it last, or [`NO_EVENT`].
-    event: u32,
-    /// The most bytes that it was given.
-    peak: u32,
 }
 
 impl fmt::Debug for State<'_> {
@@ -147,9 +129,7 @@ impl<'h> State<'h> {
             times,
             clocks: OnceCell::new(),
             keys: Keys::for_events(times.len()),
-            entries: Vec::new(),
-            values: Vec::new(),
-            numbered: 0,
+            entries: Entries::default(),
             due: Due::default(),
         }
     }
@@ -176,7 +156,13 @@ impl<'h> State<'h> {
     /// The key of these bytes, at most 1024 unless the operator allows more. The same bytes are the same key.
     #[inline]
     pub fn key(&mut self, bytes: &[u8]) -> Key {
-        self.keys.intern(bytes)
+        self.keys.intern(|key| words::append(key, bytes))
+    }
+
+    /// The key of the bytes that `append` appends to those that it is given. This spares making them elsewhere first.
+    #[inline]
+    pub fn key_of(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> Key {
+        self.keys.intern(append)
     }
 
     /// A key's bytes.
@@ -192,7 +178,8 @@ impl<'h> State<'h> {
         }
         let (keys, ends) = self.keys.since(known);
         let fetched = self.host.fetch(keys, &ends);
-        self.take(&fetched);
+        self.entries.extend(fetched);
+        assert!(self.entries.len() == self.keys.len(), "the host answers for each key");
     }
 
     /// The value of a key when an event is handled; `None` when there is none or it is gone by then.
@@ -207,34 +194,37 @@ impl<'h> State<'h> {
     /// The value of a key at a time of the clock.
     #[inline]
     pub fn get_at(&self, clock: i64, key: Key) -> Option<&[u8]> {
-        let entry = self.entry(key);
-        let Entry { start, length, life, .. } = *entry;
-        (life.expires > clock).then(|| &self.values[start as usize..(start + length) as usize])
+        self.entries.get(key.index(), clock)
     }
 
     /// How long the value of a key lives; [`State::get`] says whether it still does.
     pub fn life(&self, key: Key) -> Life {
-        self.entry(key).life
+        self.entries.life(key.index())
     }
 
     /// Puts a value under a key when an event is handled.
     #[inline]
     pub fn put(&mut self, event: usize, key: Key, value: &[u8], life: Life) {
-        self.entry(key);
-        let is_soon = life.wake < NEVER && self.clocks().last().is_some_and(|last| life.wake <= *last);
-        let entry = &mut self.entries[key.index()];
-        let length = u32::try_from(value.len()).expect("a value is far smaller than 4 GiB");
-        if length > entry.length {
-            entry.start = u32::try_from(self.values.len()).expect("values are far smaller than 4 GiB");
-            words::append(&mut self.values, value);
-        } else {
-            words::copy(&mut self.values[entry.start as usize..][..value.len()], value);
+        self.entries.put(key.index(), value);
+        self.entries.note(key.index(), event, life);
+        if life.wake < NEVER {
+            self.note_wake(key, life.wake);
         }
-        (entry.length, entry.life, entry.event) = (length, life, event as u32);
-        entry.peak = entry.peak.max(length);
-        if is_soon {
-            self.due.add(life.wake, key, self.keys.bytes(key));
+    }
+
+    /// Changes the value of a key where it stands when an event is handled, which costs less than to get and put it. `change` is
+    /// handed the clock and the value, if there is one, and says how long it lives from now on; or `None`: it has not changed
+    /// it. Whether it has.
+    #[inline]
+    pub fn update(&mut self, event: usize, key: Key, change: impl FnOnce(i64, &mut [u8]) -> Option<Life>) -> bool {
+        let clock = self.clock(event);
+        let value = self.entries.get_mut(key.index(), clock);
+        let Some(life) = value.and_then(|value| change(clock, value)) else { return false };
+        self.entries.note(key.index(), event, life);
+        if life.wake < NEVER {
+            self.note_wake(key, life.wake);
         }
+        true
     }
 
     /// Takes the value of a key away.
@@ -252,17 +242,13 @@ impl<'h> State<'h> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         // Keys that were named come before those that are named here.
         self.fetch();
-        let DueKeys { keys, ends, values } = self.host.due(until, limit);
-        let values_start = self.hold(&values);
+        let due = self.host.due(until, limit);
         let mut start = 0;
-        for (nth, end) in ends.iter().enumerate() {
-            let key = self.keys.intern(&keys[start..*end as usize]);
+        for (nth, end) in due.ends.iter().enumerate() {
+            let key = self.keys.intern(|key| words::append(key, &due.keys[start..*end as usize]));
             start = *end as usize;
-            if key.index() == self.entries.len() {
-                self.entries.push(Entry { number: self.numbered, ..values.entry(nth, values_start) });
-            }
-            self.numbered += 1;
-            self.due.expect(values.wakes[nth], key);
+            self.entries.push_due(&due, nth, key.index() < self.entries.len());
+            self.due.expect(due.values.wakes[nth], key);
         }
         self.due.most = most;
     }
@@ -274,54 +260,27 @@ impl<'h> State<'h> {
         let (entries, keys) = (&self.entries, &self.keys);
         // Put anew, taken away, or gone before it was due.
         let is_due = |wake: i64, key: Key| {
-            let life = entries[key.index()].life;
+            let life = entries.life(key.index());
             life.wake == wake && life.expires > wake
         };
         let (wake, key) = self.due.next(event, clock, keys, is_due)?;
-        let entry = &mut self.entries[key.index()];
-        (entry.life.wake, entry.event) = (NEVER, event as u32);
+        self.entries.note_given(key.index(), event);
         Some(DueKey { key, wake })
     }
 
     /// Hands what was put to the host.
     pub(crate) fn finish(self) {
-        let written = || self.entries.iter().filter(|entry| entry.event != NO_EVENT);
-        let mut writes = Writes::with_room(written().count(), self.values.len());
-        for Entry { start, length, life, number, event, peak } in written() {
-            writes.keys.push(*number);
-            writes.events.push(*event);
-            writes.peaks.push(*peak);
-            writes.values.push(&self.values[*start as usize..][..*length as usize], *life);
-        }
+        let writes = self.entries.into_writes();
         if !writes.keys.is_empty() {
             self.host.store(&writes);
         }
     }
 
-    #[inline]
-    fn entry(&self, key: Key) -> &Entry {
-        match self.entries.get(key.index()) {
-            Some(entry) => entry,
-            None => panic!("the key was named after the last `fetch`: call it again"),
+    /// Notes that a key wakes, which may be within the batch.
+    fn note_wake(&mut self, key: Key, wake: i64) {
+        if self.clocks().last().is_some_and(|last| wake <= *last) {
+            self.due.add(wake, key, self.keys.bytes(key));
         }
-    }
-
-    /// Takes the values of the keys behind the known ones.
-    fn take(&mut self, fetched: &Values) {
-        let start = self.hold(fetched);
-        self.entries.reserve(fetched.ends.len());
-        for nth in 0..fetched.ends.len() {
-            self.entries.push(Entry { number: self.numbered, ..fetched.entry(nth, start) });
-            self.numbered += 1;
-        }
-        assert!(self.entries.len() == self.keys.len(), "the host answers for each key");
-    }
-
-    /// Where the values begin that crossed.
-    fn hold(&mut self, crossed: &Values) -> u32 {
-        let start = self.values.len() as u32;
-        self.values.extend_from_slice(&crossed.bytes);
-        start
     }
 }
 
@@ -335,28 +294,20 @@ pub(crate) struct Values {
 }
 
 impl Values {
+    pub(crate) fn value(&self, nth: usize) -> &[u8] {
+        let start = nth.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start as usize..self.ends[nth] as usize]
+    }
+}
+
+// The host of native tests makes them, and keeps each by itself.
+#[cfg(not(target_arch = "wasm32"))]
+impl Values {
     pub(crate) fn push(&mut self, value: &[u8], life: Life) {
         words::append(&mut self.bytes, value);
         self.ends.push(self.bytes.len() as u32);
         self.expires.push(life.expires);
         self.wakes.push(life.wake);
-    }
-
-    // The host of native tests keeps each by itself.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn value(&self, nth: usize) -> &[u8] {
-        &self.bytes[self.start(nth) as usize..self.ends[nth] as usize]
-    }
-
-    /// What stands under the key, with the bytes behind the first `start` ones.
-    fn entry(&self, nth: usize, start: u32) -> Entry {
-        let first = self.start(nth);
-        let length = self.ends[nth] - first;
-        Entry { start: start + first, length, life: self.life(nth), number: 0, event: NO_EVENT, peak: 0 }
-    }
-
-    fn start(&self, nth: usize) -> u32 {
-        nth.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
     pub(crate) fn life(&self, nth: usize) -> Life {
@@ -374,27 +325,10 @@ pub(crate) struct DueKeys {
 
 /// Writes as they cross.
 #[derive(Debug, Default)]
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "the host of native tests is never full"))]
 pub(crate) struct Writes {
     pub(crate) keys: Vec<u32>,
     pub(crate) events: Vec<u32>,
     pub(crate) values: Values,
-    #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "the host of native tests is never full"))]
     pub(crate) peaks: Vec<u32>,
-}
-
-impl Writes {
-    /// For so many values of so many bytes together.
-    fn with_room(values: usize, bytes: usize) -> Self {
-        Writes {
-            keys: Vec::with_capacity(values),
-            events: Vec::with_capacity(values),
-            values: Values {
-                bytes: Vec::with_capacity(bytes),
-                ends: Vec::with_capacity(values),
-                expires: Vec::with_capacity(values),
-                wakes: Vec::with_capacity(values),
-            },
-            peaks: Vec::with_capacity(values),
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! The keys of a batch: the same bytes are the same key.
 
+use std::borrow::Cow;
+
 use crate::words;
 
 /// A key of a batch. Only the [`State`](super::State) that made it knows it.
@@ -45,35 +47,42 @@ impl Keys {
     }
 
     /// The keys from the `first` on as they cross: back to back, with their ends counted from there.
-    pub(super) fn since(&self, first: usize) -> (&[u8], Vec<u32>) {
+    pub(super) fn since(&self, first: usize) -> (&[u8], Cow<'_, [u32]>) {
         let start = self.start(first);
-        (&self.bytes[start..], self.ends[first..].iter().map(|end| end - start as u32).collect())
+        let ends = match start {
+            0 => Cow::Borrowed(&self.ends[first..]),
+            _ => self.ends[first..].iter().map(|end| end - start as u32).collect(),
+        };
+        (&self.bytes[start..], ends)
     }
 
+    /// The key of the bytes that `append` appends: behind those of the other keys, where they stay if the key is a new one.
     #[inline]
-    pub(super) fn intern(&mut self, bytes: &[u8]) -> Key {
+    pub(super) fn intern(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> Key {
         if self.ends.len() * 2 >= self.places.len() {
             self.grow();
         }
-        let hash = hash(bytes);
+        let start = self.start(self.ends.len());
+        append(&mut self.bytes);
+        let hash = hash(&self.bytes[start..]);
         let mask = self.places.len() - 1;
         let mut place = hash as usize & mask;
         loop {
             let found = self.places[place];
             if found == FREE {
-                return self.add(bytes, hash, place);
+                return self.add(hash, place);
             }
-            if self.hashes[found as usize] == hash && words::equal(self.bytes(Key(found)), bytes) {
+            if self.hashes[found as usize] == hash && words::equal(self.bytes(Key(found)), &self.bytes[start..]) {
+                self.bytes.truncate(start);
                 return Key(found);
             }
             place = (place + 1) & mask;
         }
     }
 
-    fn add(&mut self, bytes: &[u8], hash: u32, place: usize) -> Key {
+    fn add(&mut self, hash: u32, place: usize) -> Key {
         let key = Key(self.ends.len() as u32);
         self.places[place] = key.0;
-        words::append(&mut self.bytes, bytes);
         self.ends.push(u32::try_from(self.bytes.len()).expect("keys are far smaller than 4 GiB"));
         self.hashes.push(hash);
         key
@@ -82,7 +91,7 @@ impl Keys {
     #[cold]
     fn grow(&mut self) {
         if self.places.is_empty() {
-            self.bytes.reserve(self.expected * 16);
+            self.bytes.reserve(self.expected * 24);
             self.ends.reserve(self.expected);
             self.hashes.reserve(self.expected);
         }
@@ -120,28 +129,32 @@ fn hash(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
+    fn intern(keys: &mut Keys, key: &str) -> Key {
+        keys.intern(|bytes| bytes.extend_from_slice(key.as_bytes()))
+    }
+
     #[test]
     fn same_bytes_are_the_same_key_however_many_there_are() {
         let mut keys = Keys::for_events(0);
         let name = |n: u32| format!("key-{n}-{}", "x".repeat(n as usize % 20));
-        let made: Vec<Key> = (0..1000).map(|n| keys.intern(name(n).as_bytes())).collect();
+        let made: Vec<Key> = (0..1000).map(|n| intern(&mut keys, &name(n))).collect();
         for (n, key) in made.iter().enumerate() {
             assert_eq!((key.index(), keys.bytes(*key)), (n, name(n as u32).as_bytes()));
-            assert_eq!(keys.intern(name(n as u32).as_bytes()), *key);
+            assert_eq!(intern(&mut keys, &name(n as u32)), *key);
         }
         assert_eq!(keys.len(), 1000);
-        let empty = keys.intern(b"");
-        assert_eq!((empty.index(), keys.intern(b"")), (1000, empty));
+        let empty = intern(&mut keys, "");
+        assert_eq!((empty.index(), intern(&mut keys, "")), (1000, empty));
     }
 
     #[test]
     fn keys_cross_back_to_back_from_any_one_on() {
         let mut keys = Keys::for_events(4);
         for key in ["a", "", "bcd"] {
-            keys.intern(key.as_bytes());
+            intern(&mut keys, key);
         }
-        assert_eq!(keys.since(0), (&b"abcd"[..], vec![1, 1, 4]));
-        assert_eq!(keys.since(1), (&b"bcd"[..], vec![0, 3]));
-        assert_eq!(keys.since(3), (&b""[..], vec![]));
+        assert_eq!(keys.since(0), (&b"abcd"[..], vec![1, 1, 4].into()));
+        assert_eq!(keys.since(1), (&b"bcd"[..], vec![0, 3].into()));
+        assert_eq!(keys.since(3), (&b""[..], vec![].into()));
     }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod call;
 pub(crate) mod clock;
 mod hash;
+mod index;
 mod map;
 mod timers;
 

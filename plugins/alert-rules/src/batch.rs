@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::memory::PREFIX_BYTES;
 use crate::rules::{Rule, Rules};
 use crate::template::text_of;
-use crate::watch::{Facts, Step};
+use crate::watch::{Facts, Pane, Step};
 use wasmill_sdk::state::{DueKey, Key, State};
 use wasmill_sdk::{Alert, Events, log};
 
@@ -34,17 +34,22 @@ pub(crate) fn evaluate(events: &Events<'_, Event<'_>>, state: &mut State<'_>, ru
     if rules.await_keys {
         state.fetch_due(ABSENCES_PER_EVENT);
     }
-    let mut pass = Pass { rules, state, entry: Entry::default(), bytes: Vec::new(), alerts: Vec::new(), too_late: 0 };
-    let mut matches = matches.iter().peekable();
-    for (event, fields) in events.iter() {
-        let columns = Columns(fields.slots);
-        if rules.await_keys {
-            pass.miss(event, columns);
-        }
-        while let Some(matched) = matches.next_if(|matched| matched.event as usize == event) {
-            pass.see(matched, events.times()[event], columns);
-        }
+    let mut pass = Pass {
+        events,
+        rules,
+        state,
+        panes: vec![Pane::default(); rules.len()],
+        entry: Entry::default(),
+        bytes: Vec::new(),
+        alerts: Vec::new(),
+        too_late: 0,
+    };
+    let mut next = 0;
+    for matched in &matches {
+        pass.miss(&mut next, matched.event as usize + 1);
+        pass.see(matched);
     }
+    pass.miss(&mut next, events.len());
     if pass.too_late > 0 {
         log::warn!("{} events came too late for the windows of their rules, and were not counted", pass.too_late);
     }
@@ -54,12 +59,11 @@ pub(crate) fn evaluate(events: &Events<'_, Event<'_>>, state: &mut State<'_>, ru
 /// Asks every rule about every event.
 fn find(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules) -> Vec<Match> {
     let mut matches = Vec::with_capacity(events.len());
-    let mut key = Vec::new();
     for (event, fields) in events.iter() {
         let columns = Columns(fields.slots);
         for (number, rule) in rules.iter().enumerate() {
             if rule.when.matches(&columns)
-                && let Some((key, value)) = remember(rule, columns, state, &mut key)
+                && let Some((key, value)) = remember(rule, columns, state)
             {
                 matches.push(Match { event: event as u32, rule: number as u32, key, value });
             }
@@ -69,19 +73,23 @@ fn find(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules) ->
 }
 
 /// The key and the value of an event that a rule matches; `None`: it has no value for the rule to count.
-fn remember(rule: &Rule, columns: Columns<'_>, state: &mut State<'_>, key: &mut Vec<u8>) -> Option<(Option<Key>, u64)> {
+fn remember(rule: &Rule, columns: Columns<'_>, state: &mut State<'_>) -> Option<(Option<Key>, u64)> {
     let Some(memory) = &rule.memory else { return Some((None, 0)) };
     let value = memory.value(&columns)?;
-    key.clear();
-    key.extend_from_slice(&memory.prefix);
-    rule.append_key(&columns, key);
-    Some((Some(state.key(key)), value))
+    let key = state.key_of(|key| {
+        key.extend_from_slice(&memory.prefix);
+        rule.append_key(&columns, key);
+    });
+    Some((Some(key), value))
 }
 
 /// The second time through the batch.
 struct Pass<'p, 'h> {
+    events: &'p Events<'p, Event<'p>>,
     rules: &'p Rules,
     state: &'p mut State<'h>,
+    /// By rule.
+    panes: Vec<Pane>,
     /// Used again for each match.
     entry: Entry,
     bytes: Vec<u8>,
@@ -90,8 +98,16 @@ struct Pass<'p, 'h> {
 }
 
 impl Pass<'_, '_> {
-    /// Takes in that the clock has come to an event, past which keys may be awaited no longer.
-    fn miss(&mut self, event: usize, columns: Columns<'_>) {
+    /// Takes in that the clock has come to the events from `next` up to `end`, past which keys may be awaited no longer.
+    #[inline]
+    fn miss(&mut self, next: &mut usize, end: usize) {
+        if self.rules.await_keys {
+            (*next..end).for_each(|event| self.miss_at(event));
+            *next = end.max(*next);
+        }
+    }
+
+    fn miss_at(&mut self, event: usize) {
         while let Some(DueKey { key, .. }) = self.state.next_due(event) {
             let Some((rule, memory)) = self.rules.of_key(self.state.key_bytes(key)) else {
                 // Of a rule that is no more.
@@ -100,21 +116,27 @@ impl Pass<'_, '_> {
             };
             self.load(event, key);
             let step = memory.watch.miss(&mut self.entry, self.state.clock(event));
-            self.take(event, rule, key, step, columns);
+            self.take(event, rule, key, step);
         }
     }
 
     /// Takes in a match.
-    fn see(&mut self, matched: &Match, time: i64, columns: Columns<'_>) {
+    fn see(&mut self, matched: &Match) {
         let event = matched.event as usize;
         let rule = self.rules.rule(matched.rule);
         let (Some(key), Some(memory)) = (matched.key, &rule.memory) else {
-            self.alerts.push((matched.event, rule.alert_at_once(columns)));
+            self.alert_at_once(event, rule);
             return;
         };
+        let (watch, time) = (&memory.watch, self.events.times()[event]);
+        let pane = &mut self.panes[matched.rule as usize];
+        if self.state.update(event, key, |clock, stored| watch.count(stored, watch.moment(pane, time, clock))) {
+            return;
+        }
+        let moment = watch.moment(pane, time, self.state.clock(event));
         self.load(event, key);
-        match memory.watch.see(&mut self.entry, time, self.state.clock(event), matched.value) {
-            Some(step) => self.take(event, rule, key, step, columns),
+        match watch.see(&mut self.entry, moment, matched.value) {
+            Some(step) => self.take(event, rule, key, step),
             None => self.too_late += 1,
         }
     }
@@ -126,17 +148,24 @@ impl Pass<'_, '_> {
     }
 
     #[inline(never)]
-    fn take(&mut self, event: usize, rule: &Rule, key: Key, step: Step, columns: Columns<'_>) {
+    fn take(&mut self, event: usize, rule: &Rule, key: Key, step: Step) {
         self.entry.save(&mut self.bytes);
         self.state.put(event, key, &self.bytes, step.life);
         if let Some(facts) = step.alert {
-            self.alert(event, rule, key, facts, columns);
+            self.alert(event, rule, key, facts);
         }
     }
 
     #[cold]
-    fn alert(&mut self, event: usize, rule: &Rule, key: Key, facts: Facts, columns: Columns<'_>) {
+    fn alert(&mut self, event: usize, rule: &Rule, key: Key, facts: Facts) {
+        let Some(Event { slots }) = self.events.get(event) else { return };
         let key = text_of(self.state.key_bytes(key)[PREFIX_BYTES..].to_vec());
-        self.alerts.push((event as u32, rule.alert(key, columns, facts)));
+        self.alerts.push((event as u32, rule.alert(key, Columns(slots), facts)));
+    }
+
+    #[cold]
+    fn alert_at_once(&mut self, event: usize, rule: &Rule) {
+        let Some(Event { slots }) = self.events.get(event) else { return };
+        self.alerts.push((event as u32, rule.alert_at_once(Columns(slots))));
     }
 }

@@ -7,6 +7,8 @@
 //! | 16..20 | alerts suppressed since the last one |
 //! | 20.. | 32-bit words: a rate's items are pane and count, a distinct rate's pane and two halves of a hash |
 //!
+//! Most events only add to numbers that are there: that is done where they are stored ([`Stored`]). An [`Entry`] is for the rest.
+//!
 //! A pane is kept as its number's low 32 bits: items live for a few panes, so these tell their age.
 
 /// A time before all others.
@@ -79,6 +81,56 @@ impl Entry {
         }
         self.words.truncate(kept * WORDS);
     }
+}
+
+/// An entry where it is stored. Its numbers can change, but not its length.
+#[derive(Debug)]
+pub(crate) struct Stored<'a> {
+    newest: [u8; 8],
+    quiet_until: [u8; 8],
+    suppressed: &'a mut [u8; 4],
+    /// Of a rate: pane and count.
+    pub(crate) panes: &'a mut [[u8; 8]],
+}
+
+impl<'a> Stored<'a> {
+    /// The entry in these bytes, if it is whole.
+    #[inline(always)]
+    pub(crate) fn of(bytes: &'a mut [u8]) -> Option<Self> {
+        let (newest, rest) = bytes.split_first_chunk_mut()?;
+        let (quiet_until, rest) = rest.split_first_chunk_mut()?;
+        let (suppressed, rest) = rest.split_first_chunk_mut()?;
+        Some(Stored { newest: *newest, quiet_until: *quiet_until, suppressed, panes: rest.as_chunks_mut().0 })
+    }
+
+    #[inline(always)]
+    pub(crate) fn newest(&self) -> i64 {
+        i64::from_le_bytes(self.newest)
+    }
+
+    #[inline(always)]
+    pub(crate) fn quiet_until(&self) -> i64 {
+        i64::from_le_bytes(self.quiet_until)
+    }
+
+    /// One alert more that was kept back.
+    #[inline(always)]
+    pub(crate) fn suppress(&mut self) {
+        *self.suppressed = u32::from_le_bytes(*self.suppressed).saturating_add(1).to_le_bytes();
+    }
+}
+
+/// A rate's item as it is stored.
+#[inline(always)]
+pub(crate) fn item([pane, events]: [u32; 2]) -> [u8; 8] {
+    (u64::from(pane) | u64::from(events) << 32).to_le_bytes()
+}
+
+/// Pane and count of a rate's item.
+#[inline(always)]
+pub(crate) fn pane_and_events(item: [u8; 8]) -> [u32; 2] {
+    let item = u64::from_le_bytes(item);
+    [item as u32, (item >> 32) as u32]
 }
 
 #[cfg(test)]

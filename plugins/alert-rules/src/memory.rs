@@ -60,7 +60,7 @@ impl Memory {
             _ => None,
         };
         let prefix = prefix(settings, what, within_ns, field).to_le_bytes();
-        Ok(Some(Memory { watch: Watch { what, within_ns, quiet_ns }, prefix, value }))
+        Ok(Some(Memory { watch: Watch::new(what, within_ns, quiet_ns), prefix, value }))
     }
 
     /// The hash of the value that is counted; 0 where none is. `None`: the event has none, and does not count.

@@ -56,6 +56,11 @@ impl Rules {
         self.rules.iter()
     }
 
+    /// How many rules there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
     /// The rule of this number.
     pub(crate) fn rule(&self, number: u32) -> &Rule {
         &self.rules[number as usize]

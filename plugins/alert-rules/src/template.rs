@@ -210,15 +210,20 @@ fn push(to: &mut Vec<u8>, text: &str, end: usize) -> bool {
 /// The same for a text that is short enough and has nothing that must not be shown; of any other one, nothing.
 fn push_plain(to: &mut Vec<u8>, text: &str, end: usize) -> bool {
     // Its length first: a text may be as long as an event.
-    let is_plain = to.len() + text.len() <= end && is_plain(text);
-    if is_plain {
-        to.extend_from_slice(text.as_bytes());
+    if to.len() + text.len() > end {
+        return false;
+    }
+    let before = to.len();
+    let is_plain = copy_plain(to, text.as_bytes());
+    if !is_plain {
+        to.truncate(before);
     }
     is_plain
 }
 
-/// Whether a text is ASCII without control characters and backslashes. Eight bytes at a time; the last ones overlap the ones before.
-fn is_plain(text: &str) -> bool {
+/// Appends a text, and answers whether it is ASCII without control characters and backslashes. Eight bytes at a time; the last ones
+/// overlap the ones before.
+fn copy_plain(to: &mut Vec<u8>, text: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * ONES;
     let below = |word: u64, limit: u64| word.wrapping_sub(limit * ONES) & !word;
@@ -228,11 +233,21 @@ fn is_plain(text: &str) -> bool {
         let word = u64::from_le_bytes(bytes);
         (word | below(word, 0x20) | equal(word, 0x7f) | equal(word, b'\\')) & HIGH
     };
-    let bytes = text.as_bytes();
-    let Some(last) = bytes.last_chunk() else {
-        return bytes.iter().all(|byte| (b' '..=b'~').contains(byte) && *byte != b'\\');
+    let Some(last) = text.last_chunk() else {
+        return text.iter().all(|byte| {
+            to.push(*byte);
+            (b' '..=b'~').contains(byte) && *byte != b'\\'
+        });
     };
-    bytes.as_chunks().0.iter().fold(marks(*last), |marked, word| marked | marks(*word)) == 0
+    let before_last = to.len() + text.len() - last.len();
+    let mut marked = marks(*last);
+    for word in text.as_chunks().0 {
+        marked |= marks(*word);
+        to.extend_from_slice(word);
+    }
+    to.truncate(before_last);
+    to.extend_from_slice(last);
+    marked == 0
 }
 
 #[cold]
@@ -278,6 +293,14 @@ pub(crate) fn readable(token: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whether a text is plain; it is appended if it is.
+    fn is_plain(text: &str) -> bool {
+        let mut appended = b"before".to_vec();
+        let is_plain = push_plain(&mut appended, text, 1_000);
+        assert_eq!(appended, format!("before{}", if is_plain { text } else { "" }).as_bytes());
+        is_plain
+    }
 
     #[test]
     fn a_byte_that_must_not_be_shown_is_found_wherever_it_stands() {

@@ -10,7 +10,7 @@
 //!
 //! Entries are let go of by the clock: a key that is silent for the length of its window begins anew.
 
-use crate::entry::{Entry, LONG_AGO};
+use crate::entry::{Entry, LONG_AGO, Stored, item, pane_and_events};
 use wasmill_sdk::state::{Life, NEVER};
 
 /// Panes of a window.
@@ -24,6 +24,48 @@ pub(crate) struct Watch {
     pub(crate) within_ns: i64,
     /// How long the rule is quiet about a key after an alert; 0: not at all.
     pub(crate) quiet_ns: i64,
+    /// Of a window: rounded up, so that the panes together are no shorter than the window.
+    pane_ns: i64,
+    /// Of all panes together; 0 without a window.
+    panes_ns: i64,
+}
+
+/// When an event is taken in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// The event's time, or the clock where that is earlier.
+    time: i64,
+    clock: i64,
+    /// Of the window, the time's.
+    pane: i64,
+}
+
+/// The pane of the last time that was asked for. The next time mostly lies in it too, and to divide takes longer than to count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pane {
+    number: i64,
+    first_ns: i64,
+    last_ns: i64,
+}
+
+/// No time lies in it.
+impl Default for Pane {
+    fn default() -> Self {
+        Pane { number: 0, first_ns: i64::MAX, last_ns: i64::MIN }
+    }
+}
+
+impl Pane {
+    /// Becomes the pane of a time, and answers its number.
+    #[inline(always)]
+    fn turn(&mut self, time: i64, pane_ns: i64) -> i64 {
+        if time < self.first_ns || time > self.last_ns {
+            let since = time.rem_euclid(pane_ns);
+            let (first_ns, last_ns) = (time.saturating_sub(since), time.saturating_add(pane_ns - 1 - since));
+            *self = Pane { number: time.div_euclid(pane_ns), first_ns, last_ns };
+        }
+        self.number
+    }
 }
 
 /// What makes an alert.
@@ -64,32 +106,88 @@ impl Facts {
 }
 
 impl Watch {
-    /// Takes in an event that matches: its time, the clock with it, and, for a distinct rate, the hash of its value. `None`: it
-    /// is too late, and the entry is as it was.
-    pub(crate) fn see(&self, entry: &mut Entry, time: i64, clock: i64, value: u64) -> Option<Step> {
+    pub(crate) fn new(what: What, within_ns: i64, quiet_ns: i64) -> Self {
+        let (pane_ns, panes_ns) = match what {
+            What::Rate(_) | What::Distinct(_) => {
+                let pane_ns = (within_ns + i64::from(PANES) - 1) / i64::from(PANES);
+                (pane_ns, pane_ns * (i64::from(PANES) + 1))
+            }
+            // All times lie in one pane, or two.
+            What::Every | What::Absent => (i64::MAX, 0),
+        };
+        Watch { what, within_ns, quiet_ns, pane_ns, panes_ns }
+    }
+
+    /// When an event of this time is taken in, by the clock with it. `pane` is that of the rule's last event.
+    #[inline(always)]
+    pub(crate) fn moment(&self, pane: &mut Pane, time: i64, clock: i64) -> Moment {
         let time = time.min(clock);
+        Moment { time, clock, pane: pane.turn(time, self.pane_ns) }
+    }
+
+    /// Takes in an event that matches where its key's entry is stored, if all there is to do is to count: one event more in a pane
+    /// that has some, or an alert that is kept back. Answers how long the entry lives; `None`: there is more to do, and nothing
+    /// is done.
+    #[inline(always)]
+    pub(crate) fn count(&self, stored: &mut [u8], Moment { time, clock, pane }: Moment) -> Option<Life> {
+        let mut stored = Stored::of(stored)?;
+        let quiet_until = stored.quiet_until();
+        let fires = match self.what {
+            What::Every => true,
+            What::Rate(more_than) => {
+                // It is there, and so in the window.
+                let is_in_window = pane <= stored.newest() && stored.newest() - pane <= i64::from(PANES);
+                let mut count = 1;
+                let mut this = None;
+                for place in &mut *stored.panes {
+                    let [of, events] = pane_and_events(*place);
+                    count += u64::from(events);
+                    if of == pane as u32 {
+                        this = Some((place, events));
+                    }
+                }
+                let fires = count > more_than;
+                let (place, events) = this.filter(|_| is_in_window && !(fires && time >= quiet_until))?;
+                *place = item([pane as u32, events.checked_add(1)?]);
+                fires
+            }
+            What::Distinct(_) | What::Absent => return None,
+        };
+        if fires {
+            if time >= quiet_until {
+                return None;
+            }
+            stored.suppress();
+        }
+        Some(Life::until(clock.saturating_add(self.lasting_ns(quiet_until))))
+    }
+
+    /// Takes in an event that matches, with the hash of its value for a distinct rate. `None`: it is too late, and the entry is as
+    /// it was.
+    pub(crate) fn see(&self, entry: &mut Entry, moment: Moment, value: u64) -> Option<Step> {
+        let Moment { time, clock, pane } = moment;
         let (fires, count) = match self.what {
             What::Every => (true, 1),
             What::Rate(more_than) => {
-                let pane = self.turn::<2>(entry, time)?;
-                let count = add_event(entry, pane);
+                turn::<2>(entry, pane)?;
+                let count = add_event(entry, pane as u32);
                 (count > more_than, count)
             }
             What::Distinct(more_than) => {
-                let pane = self.turn::<3>(entry, time)?;
-                let count = add_value(entry, pane, value, more_than as usize + 1);
+                turn::<3>(entry, pane)?;
+                let count = add_value(entry, pane as u32, value, more_than as usize + 1);
                 (count > more_than as usize, count as u64)
             }
             What::Absent => return self.await_next(entry, time, clock),
         };
         let alert = if fires { self.alert(entry, time, count) } else { None };
-        Some(Step { alert, life: Life::until(clock.saturating_add(self.lasting_ns(entry))) })
+        Some(Step { alert, life: Life::until(clock.saturating_add(self.lasting_ns(entry.quiet_until))) })
     }
 
     /// Takes in that the clock has passed the time until which the key was awaited.
     pub(crate) fn miss(&self, entry: &mut Entry, clock: i64) -> Step {
         let alert = self.alert(entry, clock, 0);
-        Step { alert, life: Life::until(clock.saturating_add(self.lasting_ns(entry))) }
+        Step { alert, life: Life::until(clock.saturating_add(self.lasting_ns(entry.quiet_until))) }
     }
 
     /// Awaits the next event of the key.
@@ -100,20 +198,6 @@ impl Watch {
         entry.newest = entry.newest.max(time);
         let wake = entry.newest.saturating_add(self.within_ns).saturating_add(1);
         Some(Step { alert: None, life: Life { expires: NEVER, wake } })
-    }
-
-    /// Turns the window to a time, and answers the low bits of its pane; `None`: it has left the window.
-    fn turn<const WORDS: usize>(&self, entry: &mut Entry, time: i64) -> Option<u32> {
-        let pane = time.div_euclid(self.pane_ns());
-        if pane > entry.newest {
-            if pane.saturating_sub(entry.newest) > i64::from(PANES) {
-                entry.clear();
-            } else {
-                entry.retain::<WORDS>(pane as u32, PANES);
-            }
-            entry.newest = pane;
-        }
-        (entry.newest - pane <= i64::from(PANES)).then_some(pane as u32)
     }
 
     /// The alert, unless the rule is quiet about the key.
@@ -131,18 +215,22 @@ impl Watch {
     }
 
     /// How long what is known now has a meaning.
-    fn lasting_ns(&self, entry: &Entry) -> i64 {
-        let window = match self.what {
-            What::Rate(_) | What::Distinct(_) => self.pane_ns() * (i64::from(PANES) + 1),
-            What::Every | What::Absent => 0,
-        };
-        if entry.quiet_until == LONG_AGO { window } else { window.max(self.quiet_ns) }
+    fn lasting_ns(&self, quiet_until: i64) -> i64 {
+        if quiet_until == LONG_AGO { self.panes_ns } else { self.panes_ns.max(self.quiet_ns) }
     }
+}
 
-    /// Rounded up, so that the panes together are no shorter than the window.
-    fn pane_ns(&self) -> i64 {
-        (self.within_ns + i64::from(PANES) - 1) / i64::from(PANES)
+/// Turns the window to a pane; `None`: that has left the window.
+fn turn<const WORDS: usize>(entry: &mut Entry, pane: i64) -> Option<()> {
+    if pane > entry.newest {
+        if pane.saturating_sub(entry.newest) > i64::from(PANES) {
+            entry.clear();
+        } else {
+            entry.retain::<WORDS>(pane as u32, PANES);
+        }
+        entry.newest = pane;
     }
+    (entry.newest - pane <= i64::from(PANES)).then_some(())
 }
 
 /// Counts an event in a pane, and answers how many there are in all panes.

@@ -5,7 +5,7 @@ use wasmtime::component::{ComponentType, Linker, Lower};
 
 use super::StateMap;
 use super::clock::Clock;
-use super::map::{Life, Put};
+use super::map::{Life, Put, size};
 use crate::fault::Fault;
 use crate::guest::Guest;
 use crate::limits::Limits;
@@ -68,6 +68,16 @@ struct DueKeys {
 }
 
 impl Values {
+    /// For so many values of so many bytes together.
+    fn with_room(values: usize, bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            ends: Vec::with_capacity(values),
+            expires: Vec::with_capacity(values),
+            wakes: Vec::with_capacity(values),
+        }
+    }
+
     fn push(&mut self, value: Option<(&[u8], Life)>) {
         let (value, life) = value.unwrap_or((&[], Life { expires: ABSENT, wake: NEVER }));
         self.bytes.extend_from_slice(value);
@@ -104,7 +114,13 @@ impl StateCall {
 
     /// Whether the map has room for what was stored without any key having to go.
     pub(crate) fn fits(&self) -> bool {
-        self.map.bytes_after(self.puts()) <= self.map_bytes_max
+        // Mostly there is plenty: then no key has to be looked at.
+        let at_most = |stored: &Stored| {
+            let peaks: usize = stored.peaks.iter().map(|peak| *peak as usize).sum();
+            stored.bytes.len() + peaks + stored.keys.len() * size(0)
+        };
+        let at_most = self.keys.len() + self.stored.iter().map(at_most).sum::<usize>();
+        self.map.bytes() + at_most <= self.map_bytes_max || self.map.bytes_after(self.puts()) <= self.map_bytes_max
     }
 
     /// The map with what was stored, and how many keys had to go.
@@ -139,13 +155,9 @@ impl StateCall {
 
     fn fetch(&mut self, keys: &[u8], ends: &[u32]) -> Result<Values, Fault> {
         check_ends(ends, keys.len(), "keys")?;
-        let mut values = Values {
-            bytes: Vec::with_capacity(ends.len() * 16),
-            ends: Vec::with_capacity(ends.len()),
-            expires: Vec::with_capacity(ends.len()),
-            wakes: Vec::with_capacity(ends.len()),
-        };
         let (mut start, before) = (0, self.keys.len());
+        let mut found = Vec::with_capacity(ends.len());
+        let mut bytes = 0;
         self.keys.extend_from_slice(keys);
         for end in ends {
             let key = &keys[start..*end as usize];
@@ -159,8 +171,12 @@ impl StateCall {
             let slot = self.map.find(key);
             self.ends.push(before + start);
             self.slots.push(slot.unwrap_or(NO_SLOT));
-            values.push(slot.and_then(|slot| self.map.get(slot)));
+            let value = slot.and_then(|slot| self.map.get(slot));
+            bytes += value.map_or(0, |(value, _)| value.len());
+            found.push(value);
         }
+        let mut values = Values::with_room(ends.len(), bytes);
+        found.into_iter().for_each(|value| values.push(value));
         Ok(values)
     }
 

@@ -1,10 +1,10 @@
 //! One plugin's state in one lane: a map with times, a limit, and a note of what changed.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::hash::BuildHasher;
 
 use super::clock::Clock;
 use super::hash::Seed;
+use super::index::Index;
 use super::timers::{NEVER, Timers};
 
 /// What a key counts as beside its own bytes and those of its value.
@@ -45,8 +45,11 @@ impl Life {
 
 #[derive(Debug)]
 struct Entry {
-    key: Arc<[u8]>,
-    value: Vec<u8>,
+    /// The key and the value behind it, as they go into rows.
+    bytes: Vec<u8>,
+    key_length: usize,
+    /// Of the key.
+    hash: u32,
     life: Life,
     offset: i64,
     /// Where the items of the timers lie; [`NEVER`]: there is none.
@@ -55,11 +58,24 @@ struct Entry {
     has_changed: bool,
 }
 
+impl Entry {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        &self.bytes[..self.key_length]
+    }
+
+    #[inline]
+    fn value(&self) -> &[u8] {
+        &self.bytes[self.key_length..]
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct StateMap {
     pub(crate) clock: Clock,
-    slots: HashMap<Arc<[u8]>, u32, Seed>,
+    seed: Seed,
+    index: Index,
     entries: Vec<Entry>,
     free: Vec<u32>,
     bytes: usize,
@@ -67,7 +83,7 @@ pub(crate) struct StateMap {
     wakes: Timers,
     /// Slots with changes, and keys that went, since the last [`StateMap::take_changed`].
     changed: Vec<u32>,
-    gone: Vec<Arc<[u8]>>,
+    gone: Vec<Vec<u8>>,
 }
 
 impl StateMap {
@@ -82,7 +98,7 @@ impl StateMap {
                     map.put(&Put { key, slot: None, value, peak: value.len(), life, offset });
                 }
                 // To be deleted where it was stored.
-                _ => gone.push(key.into()),
+                _ => gone.push(key.to_vec()),
             }
         }
         map.take_changed();
@@ -93,14 +109,15 @@ impl StateMap {
     /// Where a key is.
     #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Option<u32> {
-        self.slots.get(key).copied()
+        let is_it = |slot: u32| self.entries[slot as usize].key() == key;
+        self.index.find(self.hash(key), is_it)
     }
 
     /// The value in a slot, unless it is gone.
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<(&[u8], Life)> {
         let entry = &self.entries[slot as usize];
-        (!entry.life.is_gone(self.clock)).then_some((&*entry.value, entry.life))
+        (!entry.life.is_gone(self.clock)).then_some((entry.value(), entry.life))
     }
 
     /// The first `limit` slots that are due at `until`, in order of their wakes, then of their keys.
@@ -128,7 +145,7 @@ impl StateMap {
         }
         let order = |slot: &u32| {
             let entry = &self.entries[*slot as usize];
-            (entry.life.wake, &entry.key)
+            (entry.life.wake, entry.key())
         };
         due.sort_unstable_by(|one, other| order(one).cmp(&order(other)));
         due.truncate(limit);
@@ -136,14 +153,19 @@ impl StateMap {
     }
 
     pub(crate) fn key(&self, slot: u32) -> &[u8] {
-        &self.entries[slot as usize].key
+        self.entries[slot as usize].key()
+    }
+
+    /// Bytes that the map holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Bytes that the map would hold at most on the way through these puts, whatever is taken away by them.
     pub(crate) fn bytes_after<'a>(&self, puts: impl Iterator<Item = Put<'a>>) -> usize {
         let more = |put: Put<'_>| match put.slot {
-            Some(slot) => put.peak.saturating_sub(self.entries[slot as usize].value.len()),
-            None => size(put.key, &[]) + put.peak,
+            Some(slot) => put.peak.saturating_sub(self.entries[slot as usize].value().len()),
+            None => size(put.key.len()) + put.peak,
         };
         self.bytes + puts.map(more).sum::<usize>()
     }
@@ -167,7 +189,7 @@ impl StateMap {
         }
         for slot in dead {
             let entry = &self.entries[slot as usize];
-            if entry.life.is_gone(clock) && self.find(&entry.key) == Some(slot) {
+            if entry.life.is_gone(clock) && self.find(entry.key()) == Some(slot) {
                 self.remove(slot);
             }
         }
@@ -181,18 +203,12 @@ impl StateMap {
 
     /// What changed since this was called last.
     pub(crate) fn take_changed(&mut self) -> StateRows {
-        let mut rows = StateRows::default();
-        for slot in std::mem::take(&mut self.changed) {
+        let length = |slot: &u32| self.entries[*slot as usize].bytes.len();
+        let mut rows = StateRows::with_room(self.changed.len(), self.changed.iter().map(length).sum());
+        for slot in self.changed.drain(..) {
             let entry = &mut self.entries[slot as usize];
             if std::mem::take(&mut entry.has_changed) {
-                let Life { expires, wake } = entry.life;
-                rows.push(&StateRow {
-                    key: &entry.key,
-                    value: Some(&entry.value),
-                    expires,
-                    wake,
-                    offset: entry.offset,
-                });
+                rows.push_entry(entry);
             }
         }
         for key in std::mem::take(&mut self.gone) {
@@ -203,12 +219,19 @@ impl StateMap {
         rows
     }
 
+    /// The high bits, which all others reach.
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u32 {
+        (self.seed.hash_one(key) >> 32) as u32
+    }
+
     fn put(&mut self, put: &Put<'_>) -> u32 {
-        let slot = put.slot.unwrap_or_else(|| self.insert(put.key));
+        let slot = put.slot.unwrap_or_else(|| self.insert(put.key, put.value.len()));
         let entry = &mut self.entries[slot as usize];
-        self.bytes = self.bytes - entry.value.len() + put.value.len();
-        entry.value.clear();
-        entry.value.extend_from_slice(put.value);
+        self.bytes -= entry.value().len();
+        self.bytes += put.value.len();
+        entry.bytes.truncate(entry.key_length);
+        entry.bytes.extend_from_slice(put.value);
         (entry.life, entry.offset) = (put.life, put.offset);
         self.expiries.set(slot, &mut entry.expiry_item, put.life.expires);
         self.wakes.set(slot, &mut entry.wake_item, put.life.wake);
@@ -219,12 +242,16 @@ impl StateMap {
         slot
     }
 
-    fn insert(&mut self, key: &[u8]) -> u32 {
-        let key: Arc<[u8]> = key.into();
-        self.bytes += size(&key, &[]);
+    /// Adds a key that is not there, with room for a value.
+    fn insert(&mut self, key: &[u8], value_length: usize) -> u32 {
+        self.bytes += size(key.len());
+        let mut bytes = Vec::with_capacity(key.len() + value_length);
+        bytes.extend_from_slice(key);
+        let hash = self.hash(key);
         let entry = Entry {
-            key: Arc::clone(&key),
-            value: Vec::new(),
+            bytes,
+            key_length: key.len(),
+            hash,
             life: Life { expires: NEVER, wake: NEVER },
             offset: 0,
             expiry_item: NEVER,
@@ -241,17 +268,18 @@ impl StateMap {
                 self.entries.len() as u32 - 1
             }
         };
-        self.slots.insert(key, slot);
+        self.index.insert(hash, slot);
         slot
     }
 
     fn remove(&mut self, slot: u32) {
         let entry = &mut self.entries[slot as usize];
-        self.slots.remove(&entry.key);
-        self.bytes -= size(&entry.key, &entry.value);
-        entry.value = Vec::new();
-        (entry.expiry_item, entry.wake_item, entry.has_changed) = (NEVER, NEVER, false);
-        self.gone.push(Arc::clone(&entry.key));
+        self.index.remove(entry.hash, slot);
+        self.bytes -= size(entry.bytes.len());
+        let mut key = std::mem::take(&mut entry.bytes);
+        key.truncate(entry.key_length);
+        (entry.key_length, entry.expiry_item, entry.wake_item, entry.has_changed) = (0, NEVER, NEVER, false);
+        self.gone.push(key);
         self.free.push(slot);
     }
 
@@ -281,10 +309,10 @@ impl StateMap {
         if self.bytes <= bytes_max {
             return 0;
         }
-        let mut oldest: Vec<u32> = self.slots.values().copied().collect();
+        let mut oldest: Vec<u32> = self.index.slots().collect();
         let age = |slot: &u32| {
             let entry = &self.entries[*slot as usize];
-            (entry.offset, &entry.key)
+            (entry.offset, entry.key())
         };
         oldest.sort_unstable_by(|one, other| age(one).cmp(&age(other)));
         let mut evicted = 0;
@@ -299,8 +327,9 @@ impl StateMap {
     }
 }
 
-fn size(key: &[u8], value: &[u8]) -> usize {
-    key.len() + value.len() + BYTES_PER_KEY
+/// What a key counts as whose bytes, with those of its value, are so many.
+pub(crate) fn size(bytes: usize) -> usize {
+    bytes + BYTES_PER_KEY
 }
 
 /// A key and what stands under it.
@@ -336,6 +365,18 @@ struct Row {
 }
 
 impl StateRows {
+    /// For so many rows of so many bytes together.
+    fn with_room(rows: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), rows: Vec::with_capacity(rows) }
+    }
+
+    fn push_entry(&mut self, entry: &Entry) {
+        let key_end = self.bytes.len() + entry.key_length;
+        self.bytes.extend_from_slice(&entry.bytes);
+        let (value_end, Life { expires, wake }) = (self.bytes.len(), entry.life);
+        self.rows.push(Row { key_end, value_end, is_gone: false, expires, wake, offset: entry.offset });
+    }
+
     /// Appends a row.
     pub fn push(&mut self, row: &StateRow<'_>) {
         self.bytes.extend_from_slice(row.key);

@@ -14,7 +14,10 @@ struct One {
 
 impl One {
     fn new(what: What, within: i64, quiet: i64) -> Self {
-        let watch = Watch { what, within_ns: within * S, quiet_ns: quiet * S };
+        Self::of(Watch::new(what, within * S, quiet * S))
+    }
+
+    fn of(watch: Watch) -> Self {
         One { watch, stored: Vec::new(), life: Life::until(LONG_AGO), clock: LONG_AGO }
     }
 
@@ -22,6 +25,14 @@ impl One {
         let mut entry = Entry::default();
         entry.load((self.life.expires > self.clock).then_some(&self.stored));
         entry
+    }
+
+    /// The stored entry and its life, if the event can be counted in place.
+    fn count_in_place(&self, moment: Moment) -> Option<(Vec<u8>, Life)> {
+        let mut stored = self.stored.clone();
+        let counted = (self.life.expires > self.clock).then(|| self.watch.count(&mut stored, moment)).flatten();
+        assert!(counted.is_some() || stored == self.stored, "nothing is done, or all");
+        Some((stored, counted?))
     }
 
     fn keep(&mut self, entry: &Entry, step: Step) -> Option<(u64, u32)> {
@@ -35,8 +46,18 @@ impl One {
     fn see_value(&mut self, time_ns: i64, value: u64) -> Option<Option<(u64, u32)>> {
         self.clock = self.clock.max(time_ns);
         let mut entry = self.load();
-        let step = self.watch.see(&mut entry, time_ns, self.clock, value)?;
-        Some(self.keep(&entry, step))
+        let moment = self.watch.moment(&mut Pane::default(), time_ns, self.clock);
+        let counted = self.count_in_place(moment);
+        let before = entry.clone();
+        let Some(step) = self.watch.see(&mut entry, moment, value) else {
+            assert_eq!((counted, entry), (None, before), "it is too late");
+            return None;
+        };
+        let came = self.keep(&entry, step);
+        if let Some(counted) = counted {
+            assert_eq!((counted, came), ((self.stored.clone(), self.life), None), "in place it comes to the same");
+        }
+        Some(came)
     }
 
     fn see(&mut self, seconds: i64) -> Option<Option<(u64, u32)>> {
@@ -88,8 +109,7 @@ fn what_lies_a_window_apart_counts_together_and_not_what_lies_a_pane_further() {
 #[test]
 fn a_window_that_panes_do_not_divide_is_not_shortened() {
     let within = S + 1;
-    let mut key = One::new(What::Rate(1), 0, 0);
-    key.watch.within_ns = within;
+    let mut key = One::of(Watch::new(What::Rate(1), within, 0));
     assert_eq!([key.see_value(0, 0), key.see_value(within, 0)], [COUNTED, alert(2, 0)]);
 }
 
@@ -119,10 +139,11 @@ fn an_event_that_is_too_late_changes_nothing() {
 
 #[test]
 fn an_event_ahead_of_the_clock_counts_at_the_clock() {
-    let watch = Watch { what: What::Rate(1), within_ns: 60 * S, quiet_ns: 0 };
+    let watch = Watch::new(What::Rate(1), 60 * S, 0);
     let mut entry = Entry::default();
     for (time, alerts) in [(i64::MAX, false), (100 * S, true), (i64::MAX, true)] {
-        let step = watch.see(&mut entry, time, 100 * S, 0).expect("it is not late");
+        let moment = watch.moment(&mut Pane::default(), time, 100 * S);
+        let step = watch.see(&mut entry, moment, 0).expect("it is not late");
         assert_eq!((step.alert.is_some(), entry.newest), (alerts, 100));
     }
 }
@@ -215,4 +236,36 @@ fn an_absence_is_quiet_too() {
     assert_eq!(key.pass(50 * S), None);
     key.see(60);
     assert_eq!(key.pass(120 * S).map(|facts| facts.suppressed), Some(1));
+}
+
+#[test]
+fn the_pane_of_a_time_is_the_same_whatever_time_was_asked_for_before() {
+    for pane_ns in [1, 7, S] {
+        let edges = [i64::MIN, i64::MIN + pane_ns, -1, 0, pane_ns - 1, pane_ns, i64::MAX - pane_ns, i64::MAX];
+        let times = edges.iter().flat_map(|edge| [edge.saturating_sub(1), *edge, edge.saturating_add(1)]);
+        let times: Vec<i64> = times.collect();
+        for before in &times {
+            for time in &times {
+                let mut pane = Pane::default();
+                pane.turn(*before, pane_ns);
+                assert_eq!(pane.turn(*time, pane_ns), time.div_euclid(pane_ns), "{time} after {before} by {pane_ns}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_only_counts_is_counted_in_place() {
+    let mut key = One::new(What::Rate(2), 60, 60);
+    assert!(key.count_in_place(key.watch.moment(&mut Pane::default(), 0, 0)).is_none(), "there is no entry");
+    let in_place = |key: &One, seconds: i64| {
+        let moment = key.watch.moment(&mut Pane::default(), seconds * S, key.clock.max(seconds * S));
+        key.count_in_place(moment).is_some()
+    };
+    key.see(100);
+    assert!(in_place(&key, 100) && !in_place(&key, 101), "in the pane that is there alone");
+    key.see(100);
+    assert!(!in_place(&key, 100), "an alert is due");
+    key.see(100);
+    assert!(in_place(&key, 100), "it is kept back");
 }
