@@ -10,7 +10,7 @@ const DAY: i64 = 24 * HOUR;
 #[derive(Fields)]
 struct Step<'a> {
     key: &'a str,
-    /// What to do: `count`, `remove`, or nothing but look.
+    /// What to do: `count`, `bump` (count in place), `remove`, or nothing but look.
     act: Option<&'a str>,
     /// Seconds of the clock until the count expires, and until the key is due.
     life: Option<i64>,
@@ -36,8 +36,16 @@ fn steps(steps: Events<'_, Step<'_>>, state: &mut State<'_>) -> Evaluation {
         let count = state.get(event, key).map_or(0, |value| value[0]);
         say(event, "saw", format!("{} {count} at {}", step.key, state.clock(event) / SECOND));
         let at = |seconds: Option<i64>| seconds.map_or(NEVER, |seconds| state.clock(event) + seconds * SECOND);
+        let life = Life::until(at(step.life)).waking(at(step.wake));
         match step.act {
-            Some("count") => state.put(event, key, &[count + 1], Life::until(at(step.life)).waking(at(step.wake))),
+            Some("count") => state.put(event, key, &[count + 1], life),
+            Some("bump") => {
+                let is_bumped = state.update(event, key, |_, value| {
+                    value[0] += 1;
+                    Some(life)
+                });
+                assert_eq!(is_bumped, count > 0, "what is not there is not updated");
+            }
             Some("remove") => state.remove(event, key),
             _ => {}
         }
@@ -71,6 +79,34 @@ fn said(events: &[(i64, &str, &str)]) -> Vec<String> {
 }
 
 const COUNT: &str = r#","act":"count""#;
+
+#[test]
+fn what_is_updated_where_it_stands_is_got_later_and_wakes() {
+    const BUMP: &str = r#","act":"bump""#;
+    const BUMP_FOR_NOW: &str = r#","act":"bump","life":9,"wake":2"#;
+    let events = [
+        (1, "a", BUMP),
+        (2, "a", COUNT),
+        (2, "b", COUNT),
+        (3, "a", BUMP),
+        (4, "a", BUMP_FOR_NOW),
+        (6, "b", BUMP),
+        (12, "a", ""),
+        (13, "a", BUMP),
+    ];
+    let expected = [
+        "0 saw a 0 at 1",
+        "1 saw a 0 at 2",
+        "2 saw b 0 at 2",
+        "3 saw a 1 at 3",
+        "4 saw a 2 at 4",
+        "5 due a Some(3) at 6",
+        "5 saw b 1 at 6",
+        "6 saw a 3 at 12",
+        "7 saw a 0 at 13",
+    ];
+    assert_eq!(said(&events), expected);
+}
 
 #[test]
 fn what_is_put_is_got_later_in_the_batch_and_in_the_next() {

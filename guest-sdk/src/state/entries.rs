@@ -130,12 +130,12 @@ impl Entries {
             self.keep_written();
         }
         let Entries { bytes, places, has_moved, expires, wakes, numbers, events, peaks, .. } = self;
-        let (bytes, ends) = if has_moved {
+        let (values, ends) = if has_moved {
             gathered(&bytes, &places)
         } else {
             (bytes, places.iter().map(|place| place.start + place.length).collect())
         };
-        Writes { keys: numbers, events, values: Values { bytes, ends, expires, wakes }, peaks }
+        Writes { keys: numbers, events, values: Values { bytes: values, ends, expires, wakes }, peaks }
     }
 
     #[cold]

@@ -10,6 +10,7 @@ pub(crate) mod clock;
 mod hash;
 mod index;
 mod map;
+mod rows;
 mod timers;
 
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ use crate::blame::Blame;
 
 pub use clock::Clock;
 pub(crate) use map::StateMap;
-pub use map::{StateRow, StateRows};
+pub use rows::{StateRow, StateRows};
 
 /// What a lane remembers from batch to batch.
 #[derive(Debug, Default)]

@@ -132,8 +132,8 @@ impl Watch {
     pub(crate) fn count(&self, stored: &mut [u8], Moment { time, clock, pane }: Moment) -> Option<Life> {
         let mut stored = Stored::of(stored)?;
         let quiet_until = stored.quiet_until();
-        let fires = match self.what {
-            What::Every => true,
+        let (fires, this) = match self.what {
+            What::Every => (true, None),
             What::Rate(more_than) => {
                 // It is there, and so in the window.
                 let is_in_window = pane <= stored.newest() && stored.newest() - pane <= i64::from(PANES);
@@ -146,17 +146,17 @@ impl Watch {
                         this = Some((place, events));
                     }
                 }
-                let fires = count > more_than;
-                let (place, events) = this.filter(|_| is_in_window && !(fires && time >= quiet_until))?;
-                *place = item([pane as u32, events.checked_add(1)?]);
-                fires
+                (count > more_than, Some(this.filter(|_| is_in_window)?))
             }
             What::Distinct(_) | What::Absent => return None,
         };
+        if fires && time >= quiet_until {
+            return None;
+        }
+        if let Some((place, events)) = this {
+            *place = item([pane as u32, events.checked_add(1)?]);
+        }
         if fires {
-            if time >= quiet_until {
-                return None;
-            }
             stored.suppress();
         }
         Some(Life::until(clock.saturating_add(self.lasting_ns(quiet_until))))

@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use super::clock::Clock;
 use super::hash::Seed;
 use super::index::Index;
+use super::rows::{StateRow, StateRows};
 use super::timers::{NEVER, Timers};
 
 /// What a key counts as beside its own bytes and those of its value.
@@ -208,7 +209,7 @@ impl StateMap {
         for slot in self.changed.drain(..) {
             let entry = &mut self.entries[slot as usize];
             if std::mem::take(&mut entry.has_changed) {
-                rows.push_entry(entry);
+                rows.push_joined(&entry.bytes, entry.key_length, entry.life, entry.offset);
             }
         }
         for key in std::mem::take(&mut self.gone) {
@@ -330,82 +331,4 @@ impl StateMap {
 /// What a key counts as whose bytes, with those of its value, are so many.
 pub(crate) fn size(bytes: usize) -> usize {
     bytes + BYTES_PER_KEY
-}
-
-/// A key and what stands under it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StateRow<'a> {
-    /// The key.
-    pub key: &'a [u8],
-    /// The value; `None`: the key is gone.
-    pub value: Option<&'a [u8]>,
-    /// The clock at which the value is gone.
-    pub expires: i64,
-    /// The clock at which the key is due.
-    pub wake: i64,
-    /// The offset of the event that wrote it.
-    pub offset: i64,
-}
-
-/// Rows back to back.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StateRows {
-    bytes: Vec<u8>,
-    rows: Vec<Row>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Row {
-    key_end: usize,
-    value_end: usize,
-    is_gone: bool,
-    expires: i64,
-    wake: i64,
-    offset: i64,
-}
-
-impl StateRows {
-    /// For so many rows of so many bytes together.
-    fn with_room(rows: usize, bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), rows: Vec::with_capacity(rows) }
-    }
-
-    fn push_entry(&mut self, entry: &Entry) {
-        let key_end = self.bytes.len() + entry.key_length;
-        self.bytes.extend_from_slice(&entry.bytes);
-        let (value_end, Life { expires, wake }) = (self.bytes.len(), entry.life);
-        self.rows.push(Row { key_end, value_end, is_gone: false, expires, wake, offset: entry.offset });
-    }
-
-    /// Appends a row.
-    pub fn push(&mut self, row: &StateRow<'_>) {
-        self.bytes.extend_from_slice(row.key);
-        let key_end = self.bytes.len();
-        self.bytes.extend_from_slice(row.value.unwrap_or_default());
-        let StateRow { expires, wake, offset, .. } = *row;
-        let value_end = self.bytes.len();
-        self.rows.push(Row { key_end, value_end, is_gone: row.value.is_none(), expires, wake, offset });
-    }
-
-    /// The number of rows.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// The rows in order.
-    pub fn iter(&self) -> impl Iterator<Item = StateRow<'_>> {
-        let starts = std::iter::once(0).chain(self.rows.iter().map(|row| row.value_end));
-        starts.zip(&self.rows).map(|(start, row)| StateRow {
-            key: &self.bytes[start..row.key_end],
-            value: (!row.is_gone).then(|| &self.bytes[row.key_end..row.value_end]),
-            expires: row.expires,
-            wake: row.wake,
-            offset: row.offset,
-        })
-    }
 }
