@@ -53,7 +53,7 @@ pub(crate) fn evaluate(events: &Events<'_, Event<'_>>, state: &mut State<'_>, ru
     }
     pass.miss(&mut next, events.len());
     if pass.too_late > 0 {
-        log::warn!("{} events came too late for the windows of their rules, and were not counted", pass.too_late);
+        log::warn!("events that came too late for the windows of their rules, and are not counted: {}", pass.too_late);
     }
     pass.alerts
 }

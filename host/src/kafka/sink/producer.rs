@@ -149,7 +149,8 @@ impl<'p> Sorted<'p> {
         });
         let count = topic.places.as_ref().map_err(|code| *code)?.len() as u32;
         let partition = shared.settings.partitioner.choose(message.key(), count).unwrap_or_else(|| {
-            *topic.any.get_or_insert_with(|| shared.any_partition(message.topic)).min(&mut (count - 1))
+            let any = *topic.any.get_or_insert_with(|| shared.any_partition(message.topic));
+            any.min(count - 1)
         });
         Ok(Target { topic: message.topic, partition })
     }

@@ -230,6 +230,10 @@ impl Shared {
                 break;
             }
             let newest = state.producer;
+            if state.topics[target.topic].error.is_some() {
+                // What may be stored waits until the topic is back.
+                continue;
+            }
             let partition = state.partition_mut(target);
             if partition.leader != Some(broker) {
                 continue;
@@ -282,10 +286,11 @@ impl Shared {
                 state.wants_look = true;
                 self.control.notify_one();
             }
-            let again = matches!(outcome, Outcome::Open | Outcome::Passing | Outcome::OutOfOrder);
             let partition = state.partition_mut(*target);
-            if again {
-                partition.not_before = Some(Instant::now() + self.settings.retry_after);
+            match outcome {
+                Outcome::Stored => partition.failures = 0,
+                Outcome::Refused { .. } => {}
+                _ => partition.wait_longer(self.settings.retry_after),
             }
             let mut stored = 0;
             partition.window.settle(*ticket, outcome, |pending, refusal| match refusal {

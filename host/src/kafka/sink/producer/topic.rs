@@ -1,10 +1,15 @@
 //! A topic's partitions, with what waits for each.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::code::Code;
 use super::group::Pending;
 use super::window::{ProducerId, Refusal, Window};
+
+/// How often the wait after a failure doubles.
+const DOUBLINGS_MAX: u32 = 4;
 
 /// A topic as it was last seen.
 #[derive(Default)]
@@ -24,7 +29,10 @@ pub(super) struct Partition {
     pub(super) window: Window<Pending>,
     /// Under which it numbers, or did last.
     pub(super) producer: Option<ProducerId>,
+    /// When something may be sent again after a failure.
     pub(super) not_before: Option<Instant>,
+    /// How often something failed since a batch was stored.
+    pub(super) failures: u32,
 }
 
 impl TopicState {
@@ -53,10 +61,42 @@ impl TopicState {
 }
 
 impl Partition {
+    /// Waits before something is sent again: `first`, and twice as long after each failure, up to sixteen times. What fails while it
+    /// waits failed with the rest.
+    pub(super) fn wait_longer(&mut self, first: Duration) {
+        let now = Instant::now();
+        if self.not_before.is_none_or(|then| then <= now) {
+            self.not_before = Some(now + pause(first, self.failures));
+            self.failures = self.failures.saturating_add(1);
+        }
+    }
+
     /// It is not there any more.
     pub(super) fn give_up(&mut self) {
         self.leader = None;
         let refusal = Refusal { code: Code::UNKNOWN_TOPIC_OR_PARTITION, records: Vec::new() };
         self.window.give_up(|pending| pending.failed(&refusal));
+    }
+}
+
+fn pause(first: Duration, failures: u32) -> Duration {
+    first * 2_u32.pow(failures.min(DOUBLINGS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_doubles_with_each_failure_up_to_sixteen_times() {
+        let waits = [0, 1, 4, 5, u32::MAX].map(|failures| pause(Duration::from_millis(100), failures).as_millis());
+        assert_eq!(waits, [100, 200, 1_600, 1_600, 1_600]);
+    }
+
+    #[test]
+    fn what_fails_together_is_one_failure() {
+        let mut partition = Partition::default();
+        (0..5).for_each(|_| partition.wait_longer(Duration::from_secs(60)));
+        assert_eq!(partition.failures, 1);
     }
 }
