@@ -22,7 +22,7 @@ sinks:
   full:
     from: alerts
     kafka: { brokers: b, topic: "logs-{env}.{source.name}", topics: [logs-a.b, logs-7.c], key: source.ip, compression: zstd,
-             options: { sasl.password: "${PASSWORD}", linger.ms: 50 } }
+             options: { sasl.password: "${PASSWORD}", retry.backoff.ms: 50 } }
 dead_letters: { kafka: { brokers: b, topic: dead, options: { sasl.password: "${PASSWORD}" } }, file: { path: dead.jsonl } }
 "#;
 

@@ -31,10 +31,12 @@ impl Pending {
         Self { batch: Arc::new(batch), rows, group: Arc::clone(group), _room: room }
     }
 
-    /// Answers the number of its messages.
-    pub(super) fn stored(self) -> u64 {
-        self.group.settle();
+    pub(super) fn messages(&self) -> u64 {
         self.rows.len() as u64
+    }
+
+    pub(super) fn stored(self) {
+        self.group.settle();
     }
 
     pub(super) fn failed(self, refusal: &Refusal) {

@@ -292,12 +292,14 @@ impl Shared {
                 Outcome::Refused { .. } => {}
                 _ => partition.wait_longer(self.settings.retry_after),
             }
-            let mut stored = 0;
             partition.window.settle(*ticket, outcome, |pending, refusal| match refusal {
-                None => stored += pending.stored(),
+                // Counted before those who wait for it go on.
+                None => {
+                    self.acknowledged.fetch_add(pending.messages(), Ordering::Relaxed);
+                    pending.stored();
+                }
                 Some(refusal) => pending.failed(&refusal),
             });
-            self.acknowledged.fetch_add(stored, Ordering::Relaxed);
             if answered.is_some() {
                 // Whatever is wrong, it is no longer that nobody answers.
                 state.trouble = None;

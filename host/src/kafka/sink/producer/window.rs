@@ -3,7 +3,7 @@
 //!
 //! Batches are numbered when they are first sent, and once the first is stored several may be under way. When one of them fails, nothing more is sent until the
 //! outcome of all is known. Then those that were not stored are sent again, by the same numbers: a broker that has one answers
-//! that it has. After a batch was given up the ones behind it are numbered anew. If a broker may have stored what was given up, or has
+//! that it has. It remembers only the last few, so what may be stored is sent alone until that is known. After a batch was given up the ones behind it are numbered anew. If a broker may have stored what was given up, or has
 //! lost count, they are numbered for another producer id, from zero: a number that was used for other records could
 //! be taken for a repeat, and what was sent by it be lost.
 
@@ -109,8 +109,11 @@ impl<B> Window<B> {
 
     /// Whether [`send`](Self::send) has something, once there is a producer id.
     pub(super) fn is_ready(&self) -> bool {
-        // A broker that knows nothing of a producer takes any number for its first: the first batch goes alone.
-        let sent_max = if self.is_known { SENT_MAX } else { 1 };
+        // A broker that knows nothing of a producer takes any number for its first, and it forgets a batch when others were stored behind it.
+        let is_open = |queued: Option<&Queued<B>>| queued.is_some_and(|queued| queued.is_open);
+        let goes_alone =
+            !self.is_known || is_open(self.waiting.front()) || is_open(self.sent.front().map(|sent| &sent.queued));
+        let sent_max = if goes_alone { 1 } else { SENT_MAX };
         !self.has_failed && !self.waiting.is_empty() && self.sent.len() < sent_max
     }
 

@@ -171,6 +171,13 @@ fn refused_batches_cost_no_producer_id_while_every_outcome_is_known() {
 }
 
 #[test]
+fn batch_that_may_be_stored_is_not_overtaken_until_the_broker_forgets_it() {
+    let behind = (0..10).flat_map(|_| [(4, Fate::Passing), (0, Fate::Handled), (0, Fate::Handled), (0, Fate::Handled)]);
+    let fates: Vec<_> = [(1, Fate::Handled), (1, Fate::AnswerLost)].into_iter().chain(behind).collect();
+    assert_eq!(Run::through(20, &fates).leader.log, (0..20).collect::<Vec<_>>());
+}
+
+#[test]
 fn sequence_numbers_wrap_to_zero() {
     assert_eq!([after(i32::MAX, 1), after(i32::MAX - 1, 3), after(5, 7)], [0, 1, 12]);
 }
