@@ -1,11 +1,13 @@
 //! One partition's batches on their way, in order: what waits, what is sent, and the sequence numbers by which a broker tells a batch
 //! that comes again (KIP-98). No clock and no I/O.
 //!
-//! Batches are numbered when they are first sent, and once the first is stored several may be under way. When one of them fails, nothing more is sent until the
-//! outcome of all is known. Then those that were not stored are sent again, by the same numbers: a broker that has one answers
-//! that it has. It remembers only the last few, so what may be stored is sent alone until that is known. After a batch was given up the ones behind it are numbered anew. If a broker may have stored what was given up, or has
-//! lost count, they are numbered for another producer id, from zero: a number that was used for other records could
-//! be taken for a repeat, and what was sent by it be lost.
+//! Batches are numbered when they are first sent, and once the first is stored several may be under way. When one of them fails,
+//! nothing more is sent until the outcome of all is known. Then those that were not stored are sent again, by the same numbers: a broker
+//! that has one answers that it has. It remembers only the last few, so what may be stored is sent alone until that is known.
+//!
+//! After a batch was given up the ones behind it are numbered anew. If a broker may have stored what was given up, or has lost count,
+//! they are numbered for another producer id, from zero: a number that was used for other records could be taken for a repeat, and
+//! what was sent by it be lost.
 
 use std::collections::VecDeque;
 
