@@ -182,6 +182,15 @@ impl ClientContext for Context {
     }
 }
 
+/// Whether a connection ended because one side does not take the other's certificate or way of TLS. By TLS 1.3 a broker that does not
+/// take ours says so only after its own part of the handshake: to us as an alert in answer to the first request.
+pub(super) fn is_no_tls(reason: &str) -> bool {
+    reason.contains("SSL handshake failed") || reason.contains(TLS_ALERT)
+}
+
+/// How OpenSSL says that the other side ended TLS.
+const TLS_ALERT: &str = "SSL alert number";
+
 /// A sentence for an error that the client library reports beside the events. `None`: it is told in another way.
 pub(super) fn explain(code: Option<RDKafkaErrorCode>, reason: &str) -> Option<(NoticeKind, String)> {
     use RDKafkaErrorCode as Code;
@@ -191,6 +200,7 @@ pub(super) fn explain(code: Option<RDKafkaErrorCode>, reason: &str) -> Option<(N
         Code::AllBrokersDown => {
             (NoticeKind::Away, "the Kafka brokers cannot be reached; trying again until they answer".to_owned())
         }
+        Code::BrokerTransportFailure if reason.contains(TLS_ALERT) => return explain(Some(Code::SSL), reason),
         Code::BrokerTransportFailure | Code::OperationTimedOut | Code::Resolve => (
             NoticeKind::Away,
             format!("the Kafka brokers cannot be reached ({reason}); trying again until they answer"),

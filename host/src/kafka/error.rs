@@ -33,7 +33,8 @@ pub enum KafkaError {
     /// The TLS handshake failed.
     #[error(
         "no TLS connection to the Kafka brokers: {0}; if this port speaks no TLS, set `security.protocol` to `plaintext` \
-         (or `sasl_plaintext`), else check `ssl.ca.location`"
+         (or `sasl_plaintext`), else check `ssl.ca.location`, and `ssl.certificate.location` if the brokers want to see a \
+         certificate"
     )]
     Tls(String),
     /// The broker does not let this user read.

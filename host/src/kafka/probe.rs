@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::context::explain;
+use super::context::{explain, is_no_tls};
 use super::{KafkaError, blocking, options};
 use crate::config::{Secret, TopicPattern, Topics};
 
@@ -171,7 +171,7 @@ impl Probe {
 
     fn away(&self, error: &ClientError) -> Result<String, KafkaError> {
         let Some((code, reason)) = self.consumer.context().lock().clone() else { return Ok(error.to_string()) };
-        let handshake = reason.contains("SSL handshake failed");
+        let handshake = is_no_tls(&reason);
         match code {
             RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => {
                 Err(KafkaError::Authentication(reason))

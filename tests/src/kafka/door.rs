@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use openssl::asn1::Asn1Time;
@@ -12,7 +12,9 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::PKey;
+use openssl::pkcs12::Pkcs12;
+use openssl::pkey::{PKey, Private};
+use openssl::symm::Cipher;
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509Name};
 use xtask::services::{Kafka, KafkaRecipe};
@@ -85,22 +87,26 @@ impl Door {
         self.restart(kafka, "SASL_PLAINTEXT", &access)
     }
 
-    /// Makes it a listener by TLS where `ann` logs in with this password by any of [`MECHANISMS`], and restarts the broker. Answers the
-    /// file of the certificate that is to be trusted.
+    /// Makes it a listener by TLS where whoever shows the certificate of the answer logs in as `ann` with this password by any of
+    /// [`MECHANISMS`], and restarts the broker.
     ///
     /// # Errors
     /// When the broker does not start.
-    pub fn secure(&self, kafka: &mut Kafka, password: &str) -> Result<PathBuf> {
-        let (trusted, own) = (kafka.folder().join("trusted.pem"), kafka.folder().join("own.pem"));
-        let (certificate, key) = certificate().context("a certificate can be made")?;
-        fs::write(&trusted, &certificate)?;
-        fs::write(&own, [key, certificate].concat())?;
-        let (own, security) = (own.display(), "org.apache.kafka.common.security");
+    pub fn secure(&self, kafka: &mut Kafka, password: &str) -> Result<Papers> {
+        let own = kafka.folder().join("own.pem");
+        let (broker, key) = certificate().context("a certificate can be made")?;
+        fs::write(&own, [key.private_key_to_pem_pkcs8()?, broker.to_pem()?].concat())?;
+        let papers = Papers::write(kafka.folder(), &broker, password)?;
+        let (own, shown) = (own.display(), papers.certificate.display());
+        let security = "org.apache.kafka.common.security";
         let name = "listener.name.sasl_ssl";
         let access = format!(
             "sasl.enabled.mechanisms={}\n\
              {name}.ssl.keystore.type=PEM\n\
              {name}.ssl.keystore.location={own}\n\
+             {name}.ssl.client.auth=required\n\
+             {name}.ssl.truststore.type=PEM\n\
+             {name}.ssl.truststore.location={shown}\n\
              {name}.plain.sasl.jaas.config={security}.plain.PlainLoginModule required user_ann=\"{password}\";\n\
              {name}.scram-sha-256.sasl.jaas.config={security}.scram.ScramLoginModule required;\n\
              {name}.scram-sha-512.sasl.jaas.config={security}.scram.ScramLoginModule required;\n",
@@ -115,7 +121,7 @@ impl Door {
             let output = tool.output().context("cannot run kafka-configs")?;
             ensure!(output.status.success(), "kafka-configs: {}", String::from_utf8_lossy(&output.stderr));
         }
-        Ok(trusted)
+        Ok(papers)
     }
 
     fn restart(&self, kafka: &mut Kafka, protocol: &str, access: &str) -> Result<()> {
@@ -136,8 +142,35 @@ impl Door {
     }
 }
 
-/// A certificate of 127.0.0.1 by itself, and its key, both as PEM.
-fn certificate() -> Result<(Vec<u8>, Vec<u8>), ErrorStack> {
+/// What a client needs to come by TLS: files in PEM but for `keystore`.
+pub struct Papers {
+    /// The certificate of the broker, which is to be trusted.
+    pub trusted: PathBuf,
+    /// The client's own.
+    pub certificate: PathBuf,
+    /// The key to it, under a password.
+    pub key: PathBuf,
+    /// Both in PKCS#12, under the same password.
+    pub keystore: PathBuf,
+}
+
+impl Papers {
+    fn write(folder: &Path, broker: &X509, password: &str) -> Result<Self> {
+        let [trusted, certificate, key, keystore] =
+            ["trusted.pem", "client.pem", "client.key", "client.p12"].map(|name| folder.join(name));
+        let (own, own_key) = self::certificate().context("a certificate can be made")?;
+        fs::write(&trusted, broker.to_pem()?)?;
+        fs::write(&certificate, own.to_pem()?)?;
+        let encrypted = own_key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), password.as_bytes())?;
+        fs::write(&key, encrypted)?;
+        let store = Pkcs12::builder().name("client").pkey(&own_key).cert(&own).build2(password)?;
+        fs::write(&keystore, store.to_der()?)?;
+        Ok(Self { trusted, certificate, key, keystore })
+    }
+}
+
+/// A certificate of 127.0.0.1 by itself, and its key.
+fn certificate() -> Result<(X509, PKey<Private>), ErrorStack> {
     let key = PKey::from_ec_key(EcKey::generate(&*EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?)?)?;
     let mut name = X509Name::builder()?;
     name.append_entry_by_text("CN", "a broker of tests")?;
@@ -154,5 +187,5 @@ fn certificate() -> Result<(Vec<u8>, Vec<u8>), ErrorStack> {
     let address = SubjectAlternativeName::new().ip("127.0.0.1").build(&made.x509v3_context(None, None))?;
     made.append_extension(address)?;
     made.sign(&key, MessageDigest::sha256())?;
-    Ok((made.build().to_pem()?, key.private_key_to_pem_pkcs8()?))
+    Ok((made.build(), key))
 }
