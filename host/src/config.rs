@@ -7,6 +7,7 @@ mod load;
 mod mistake;
 mod place;
 pub mod plugins;
+mod producer;
 mod raw;
 mod read;
 mod redact;
@@ -35,6 +36,7 @@ use crate::http::SigningKey;
 pub use environment::{Environment, FILLED_BYTES_MAX};
 pub use identifier::{Identifier, IdentifierError, TableName, quoted_name};
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
+pub use producer::{Mechanism, Partitioner, Pem, ProducerConfig, SaslConfig, TlsConfig, WrongOption};
 pub use redact::redacted;
 pub use reference::reference;
 pub use resolve::{COLUMNS_MAX, SINKS_MAX, TOPICS_MAX};
@@ -243,8 +245,26 @@ pub struct KafkaOutput {
     pub topics: Vec<String>,
     /// How batches are compressed.
     pub compression: Compression,
-    /// Further librdkafka settings (TLS, SASL, ...), passed through. Values may be secrets.
+    /// Further settings (TLS, SASL, ...), by librdkafka's names. Values may be secrets.
     pub options: BTreeMap<String, Secret>,
+    /// What all that is to the producer.
+    pub producer: ProducerConfig,
+}
+
+impl KafkaOutput {
+    /// An output whose topics are known to be sound.
+    ///
+    /// # Errors
+    /// A setting that the producer does not take.
+    pub fn new(
+        brokers: String,
+        topics: Vec<String>,
+        compression: Compression,
+        options: BTreeMap<String, Secret>,
+    ) -> Result<Self, WrongOption> {
+        let producer = ProducerConfig::new(&brokers, compression, &options)?;
+        Ok(Self { brokers, topics, compression, options, producer })
+    }
 }
 
 /// A Kafka sink.

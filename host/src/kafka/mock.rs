@@ -50,8 +50,13 @@ impl MockBroker {
     /// # Errors
     /// No port could be opened, or the topic's name is none.
     pub fn start(topic: &str) -> Result<Self, KafkaError> {
+        Self::start_brokers(topic, 1)
+    }
+
+    /// The same with several brokers, numbered from one.
+    pub(super) fn start_brokers(topic: &str, brokers: i32) -> Result<Self, KafkaError> {
         let producer: BaseProducer = ClientConfig::new()
-            .set("test.mock.num.brokers", "1")
+            .set("test.mock.num.brokers", brokers.to_string())
             .set("compression.type", "lz4")
             .set("linger.ms", "5")
             .create()
@@ -90,6 +95,17 @@ impl MockBroker {
             let cluster = rd_kafka_handle_mock_cluster(self.producer.client().native_ptr());
             let errors = (errors.len(), errors.as_ptr().cast());
             rdkafka::bindings::rd_kafka_mock_push_request_errors_array(cluster, request, errors.0, errors.1);
+        }
+    }
+
+    /// Has a broker lead a partition.
+    #[cfg(test)]
+    pub(crate) fn lead(&self, partition: i32, broker: i32) {
+        let topic = CString::new(self.topic.as_str()).unwrap();
+        // SAFETY: the client, and with it the cluster, lives as long as `self`; the name is copied.
+        unsafe {
+            let cluster = rd_kafka_handle_mock_cluster(self.producer.client().native_ptr());
+            rdkafka::bindings::rd_kafka_mock_partition_set_leader(cluster, topic.as_ptr(), partition, broker);
         }
     }
 

@@ -9,6 +9,7 @@ use rdkafka::types::RDKafkaConfRes;
 use super::{MIB, Resolver};
 use crate::config::mistake::{nearest, quoted};
 use crate::config::place::Place;
+use crate::config::producer::broker_address;
 use crate::config::raw::{Passthrough, RawKafka};
 use crate::config::read::Ordered;
 use crate::config::{KafkaConfig, Secret, Start, TopicPattern, Topics};
@@ -68,7 +69,7 @@ impl Resolver<'_> {
 
     pub(super) fn brokers(&mut self, text: &str, place: Place<'_>) -> Option<String> {
         let brokers: Vec<&str> = text.split(',').map(str::trim).collect();
-        if brokers.iter().all(|broker| is_broker(broker)) {
+        if brokers.iter().all(|broker| broker_address(broker).is_some()) {
             return Some(brokers.join(","));
         }
         self.wrong(place, format!("{} names no brokers; write host:port, several joined by commas", place.quoted()))
@@ -202,18 +203,6 @@ pub(super) fn problem(key: &str, value: &str, own: &[(&str, &str)]) -> Option<St
     }
 }
 
-/// `host`, `host:port` or `PROTOCOL://host:port`.
-fn is_broker(text: &str) -> bool {
-    let address = text.split_once("://").map_or(text, |(_, address)| address);
-    let (host, port) = match address.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (address, None),
-    };
-    !host.is_empty()
-        && !host.chars().any(|c| c.is_whitespace() || c.is_control())
-        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
-}
-
 fn is_topic(name: &str) -> bool {
     (1..=TOPIC_NAME_MAX).contains(&name.len()) && !matches!(name, "." | "..") && name.bytes().all(is_topic_byte)
 }
@@ -242,10 +231,10 @@ mod tests {
     #[test]
     fn brokers_and_topics_are_names_that_kafka_takes() {
         for text in ["h", "h:9092", "10.0.0.1:9092", "[::1]:9092", "SASL_SSL://h:9092", "[::1]"] {
-            assert!(is_broker(text), "{text}");
+            assert!(broker_address(text).is_some(), "{text}");
         }
         for text in ["", ":9092", "h:", "h:0", "h:99999", "h h:1", "a:b"] {
-            assert!(!is_broker(text), "{text}");
+            assert_eq!(broker_address(text), None, "{text}");
         }
         assert!(is_topic(&"a".repeat(TOPIC_NAME_MAX)) && is_topic("raw-events.v1_x"));
         for text in ["", "^raw", "a b", ".", "..", &"a".repeat(TOPIC_NAME_MAX + 1)] {

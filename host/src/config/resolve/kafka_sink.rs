@@ -6,9 +6,12 @@ use super::Resolver;
 use super::kafka::{TOPICS_MAX, is_topic_byte};
 use crate::config::mistake::quoted;
 use crate::config::place::Place;
+use crate::config::producer::broker_address;
 use crate::config::raw::{Passthrough, RawKafkaLetters, RawKafkaSink};
 use crate::config::read::Ordered;
-use crate::config::{Compression, From, KafkaConfig, KafkaOutput, KafkaSinkConfig, TopicConfig, TopicPart};
+use crate::config::{
+    Compression, From, KafkaConfig, KafkaOutput, KafkaSinkConfig, TopicConfig, TopicPart, WrongOption,
+};
 
 const RESTS: &str = "that nothing is lost rests on it";
 const SIZES: &str = "wasmill asks the topics for their max.message.bytes";
@@ -50,38 +53,6 @@ pub(super) const OWN_SETTINGS: [(&str, &str); 35] = [
     ("test.mock.num.brokers", "use `wasmill demo`"),
     ("plugin.library.paths", "it loads native code into the process"),
     ("ssl.engine.location", "it loads native code into the process"),
-];
-
-/// Settings of librdkafka that the producer heeds too. What it would not heed is refused.
-const HEEDED: [&str; 28] = [
-    "client.id",
-    "compression.level",
-    "enable.ssl.certificate.verification",
-    "partitioner",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "retry.backoff.ms",
-    "sasl.mechanism",
-    "sasl.mechanisms",
-    "sasl.password",
-    "sasl.username",
-    "security.protocol",
-    "socket.connection.setup.timeout.ms",
-    "socket.timeout.ms",
-    "ssl.ca.location",
-    "ssl.ca.pem",
-    "ssl.certificate.location",
-    "ssl.certificate.pem",
-    "ssl.cipher.suites",
-    "ssl.curves.list",
-    "ssl.endpoint.identification.algorithm",
-    "ssl.key.location",
-    "ssl.key.password",
-    "ssl.key.pem",
-    "ssl.keystore.location",
-    "ssl.keystore.password",
-    "ssl.sigalgs.list",
-    "topic.metadata.refresh.interval.ms",
 ];
 
 /// Topics that are written.
@@ -165,16 +136,14 @@ impl Resolver<'_> {
     ) -> Option<KafkaOutput> {
         let brokers = self.brokers(brokers, place.child("brokers"));
         let options = self.options(options, &OWN_SETTINGS, place.child("options"));
-        let unheeded = options.as_ref().and_then(|options| options.keys().find(|key| !HEEDED.contains(&key.as_str())));
-        if let Some(key) = unheeded {
-            let message = format!(
-                "a sink's producer is wasmill's own and would not heed {}; it heeds {}",
-                quoted(key),
-                HEEDED.join(", ")
-            );
-            return self.wrong(place.child("options").child(key), message);
-        }
-        let output = KafkaOutput { brokers: brokers?, topics: topics?, compression, options: options? };
+        let output = match KafkaOutput::new(brokers?, topics?, compression, options?) {
+            Ok(output) => output,
+            Err(WrongOption { name, problem }) => {
+                let options = place.child("options");
+                let place = name.as_ref().map_or(options, |name| options.child(name));
+                return self.wrong(place, problem);
+            }
+        };
         if let Some(topic) = self.read_kafka.as_ref().and_then(|source| read_too(source, &output)) {
             let message = format!(
                 "the source reads the topic {} of these brokers: the pipeline would read what it writes; give another one",
@@ -245,15 +214,12 @@ fn read_too<'o>(source: &KafkaConfig, output: &'o KafkaOutput) -> Option<&'o Str
 /// Brokers as `host:port`, the same ones alike where that can be told without asking anybody.
 fn addresses(brokers: &str) -> BTreeSet<String> {
     let address = |broker: &str| {
-        let broker = broker.split_once("://").map_or(broker, |(_, address)| address).to_ascii_lowercase();
-        let (host, port) = match broker.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, port),
-            _ => (broker.as_str(), "9092"),
-        };
-        let host = if matches!(host, "127.0.0.1" | "[::1]") { "localhost" } else { host };
-        format!("{host}:{port}")
+        let (host, port) = broker_address(broker)?;
+        let host = host.to_ascii_lowercase();
+        let host = if matches!(host.as_str(), "127.0.0.1" | "::1") { "localhost" } else { &host };
+        Some(format!("{host}:{port}"))
     };
-    brokers.split(',').map(address).collect()
+    brokers.split(',').filter_map(address).collect()
 }
 
 #[cfg(test)]
@@ -268,9 +234,8 @@ mod tests {
         }
         let values = [("socket.timeout.ms", "50"), ("security.protocol", "sasl_ssl"), ("partitioner", "random")];
         for (key, value) in values {
-            assert!(problem(key, value, &OWN_SETTINGS).is_none() && HEEDED.contains(&key), "{key}");
+            assert!(problem(key, value, &OWN_SETTINGS).is_none(), "{key}");
         }
-        assert!(OWN_SETTINGS.iter().all(|(key, _)| !HEEDED.contains(key)));
     }
 
     #[test]

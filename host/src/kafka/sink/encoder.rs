@@ -171,12 +171,13 @@ mod tests {
     const LIMIT: usize = 400;
 
     fn config(topics: &[&str], topic: TopicConfig, key: Option<&str>) -> KafkaSinkConfig {
-        let output = KafkaOutput {
-            brokers: "h".to_owned(),
-            topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
-            compression: Compression::None,
-            options: BTreeMap::new(),
-        };
+        let output = KafkaOutput::new(
+            "h".to_owned(),
+            topics.iter().map(|topic| (*topic).to_owned()).collect(),
+            Compression::None,
+            BTreeMap::new(),
+        )
+        .unwrap();
         KafkaSinkConfig { output, topic, key: key.map(|path| path.parse().unwrap()) }
     }
 

@@ -148,7 +148,7 @@ impl<'p> Sorted<'p> {
             Topic { places, any: None }
         });
         let count = topic.places.as_ref().map_err(|code| *code)?.len() as u32;
-        let partition = shared.settings.partitioner.choose(message.key(), count).unwrap_or_else(|| {
+        let partition = shared.settings.config.partitioner.choose(message.key(), count).unwrap_or_else(|| {
             let any = *topic.any.get_or_insert_with(|| shared.any_partition(message.topic));
             any.min(count - 1)
         });

@@ -12,12 +12,7 @@ const MESSAGES: usize = 1_000;
 /// A sink, without asking the broker for rights and limits, which the mock does not know.
 fn sink(broker: &MockBroker) -> KafkaSink {
     let topics = vec![TOPIC.to_owned()];
-    let output = KafkaOutput {
-        brokers: broker.brokers(),
-        topics: topics.clone(),
-        compression: Compression::None,
-        options: BTreeMap::new(),
-    };
+    let output = KafkaOutput::new(broker.brokers(), topics.clone(), Compression::None, BTreeMap::new()).unwrap();
     let limits = vec![1_000_000];
     let producer = Producer::start(&output, connect::batch_bytes(&limits)).unwrap();
     let retry = RetryConfig { initial: Duration::from_millis(1), max: Duration::from_millis(10) };

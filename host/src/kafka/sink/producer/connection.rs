@@ -9,8 +9,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::requests::{self, Api};
-use super::sasl::{Mechanism, Scram, plain};
-use super::settings::{Sasl, Settings};
+use super::sasl::{Scram, plain};
+use super::settings::Settings;
+use crate::config::{Mechanism, SaslConfig};
 use crate::kafka::NoticeKind;
 use crate::kafka::context::explain;
 use crate::kafka::sink::wire::{Put, Unreadable};
@@ -70,7 +71,8 @@ impl<'s> Connection<'s> {
     /// Connects, within the time that the settings give.
     pub(super) async fn open(host: &str, port: u16, settings: &'s Settings) -> Result<Self, Broken> {
         let broker = format!("{host}:{port}");
-        let opened = timeout(settings.connect_max, Self::open_now(host, port, broker.clone(), settings)).await;
+        let opened =
+            timeout(settings.config.connect_timeout, Self::open_now(host, port, broker.clone(), settings)).await;
         opened.unwrap_or_else(|_| Err(Broken::Away(format!("{broker}: no answer in time"))))
     }
 
@@ -88,7 +90,7 @@ impl<'s> Connection<'s> {
         let mut connection = Self { settings, broker, stream, read: Vec::new(), last_correlation: 0, produce: None };
         let versions = connection.call(requests::API_VERSIONS, |_| {}).await?;
         connection.produce = requests::produce_version(&versions)?;
-        if let Some(sasl) = &settings.sasl {
+        if let Some(sasl) = &settings.config.sasl {
             connection.authenticate(sasl).await?;
         }
         Ok(connection)
@@ -102,7 +104,7 @@ impl<'s> Connection<'s> {
     /// Sends a request and waits for its answer; nothing else may be under way.
     pub(super) async fn call(&mut self, api: Api, body: impl FnOnce(&mut Vec<u8>)) -> Result<Vec<u8>, Broken> {
         let correlation = self.send(api, body).await?;
-        match timeout(self.settings.answer_max, self.receive()).await {
+        match timeout(self.settings.config.answer_timeout, self.receive()).await {
             Ok(answer) => {
                 let (answered, answer) = answer?;
                 if answered == correlation { Ok(answer) } else { Err(Unreadable.into()) }
@@ -115,12 +117,12 @@ impl<'s> Connection<'s> {
     pub(super) async fn send(&mut self, api: Api, body: impl FnOnce(&mut Vec<u8>)) -> Result<i32, Broken> {
         self.last_correlation = self.last_correlation.wrapping_add(1);
         let correlation = self.last_correlation;
-        let request = requests::request(api, correlation, &self.settings.client_id, body);
+        let request = requests::request(api, correlation, &self.settings.config.client_id, body);
         let sent = async {
             self.stream.write_all(&request).await?;
             self.stream.flush().await
         };
-        match timeout(self.settings.answer_max, sent).await {
+        match timeout(self.settings.config.answer_timeout, sent).await {
             Ok(Ok(())) => Ok(correlation),
             Ok(Err(error)) => Err(self.away(error)),
             Err(_) => Err(self.late()),
@@ -160,7 +162,7 @@ impl<'s> Connection<'s> {
         Broken::Away(format!("{}: {reason}", self.broker))
     }
 
-    async fn authenticate(&mut self, sasl: &Sasl) -> Result<(), Broken> {
+    async fn authenticate(&mut self, sasl: &SaslConfig) -> Result<(), Broken> {
         let name = sasl.mechanism.name();
         let answer = self.call(requests::SASL_HANDSHAKE, |body| body.text(name)).await?;
         if let Err(mechanisms) = requests::read_handshake(&answer)? {

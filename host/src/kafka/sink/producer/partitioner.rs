@@ -1,27 +1,8 @@
 //! Which partition a key belongs to.
 
-/// How partitions are chosen; null keys go to one at random, another one for each batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Partitioner {
-    /// By murmur2 of the key, as Java clients do.
-    Murmur2,
-    /// By CRC-32 of the key, as librdkafka does by default.
-    Crc32,
-    /// At random, whatever the key.
-    Random,
-}
+use crate::config::Partitioner;
 
 impl Partitioner {
-    /// By librdkafka's name of it, where we have it.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        match name {
-            "murmur2_random" => Some(Self::Murmur2),
-            "consistent_random" => Some(Self::Crc32),
-            "random" => Some(Self::Random),
-            _ => None,
-        }
-    }
-
     /// The partition of `key` among `count`; `None`: any.
     pub(super) fn choose(self, key: Option<&[u8]>, count: u32) -> Option<u32> {
         match (self, key) {
@@ -82,8 +63,7 @@ mod tests {
 
     #[test]
     fn equal_keys_go_to_one_partition_and_null_keys_anywhere() {
-        for name in ["murmur2_random", "consistent_random"] {
-            let partitioner = Partitioner::named(name).unwrap();
+        for partitioner in [Partitioner::Murmur2, Partitioner::Crc32] {
             let chosen = partitioner.choose(Some(b"k"), 7).unwrap();
             assert!(chosen < 7);
             assert_eq!(partitioner.choose(Some(b"k"), 7), Some(chosen));
@@ -92,6 +72,5 @@ mod tests {
         assert_eq!(Partitioner::Random.choose(Some(b"k"), 7), None);
         // CRC-32 of "123456789" is 0xcbf43926.
         assert_eq!(Partitioner::Crc32.choose(Some(b"123456789"), 1 << 31), Some(0xcbf4_3926 & 0x7fff_ffff));
-        assert_eq!(Partitioner::named("fnv1a"), None);
     }
 }

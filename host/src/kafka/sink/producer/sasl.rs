@@ -5,42 +5,19 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256, Sha512};
 
-use super::settings::Sasl;
+use crate::config::{Mechanism, SaslConfig};
 
 /// Iterations that a broker may ask for: more would keep a thread busy for seconds.
 const ITERATIONS: std::ops::RangeInclusive<u32> = 1..=1_000_000;
 
-/// How a name is proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mechanism {
-    Plain,
-    ScramSha256,
-    ScramSha512,
-}
-
-impl Mechanism {
-    /// By its registered name.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::Plain, Self::ScramSha256, Self::ScramSha512].into_iter().find(|mechanism| mechanism.name() == name)
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-            Self::ScramSha512 => "SCRAM-SHA-512",
-        }
-    }
-}
-
 /// The single message of PLAIN.
-pub(super) fn plain(sasl: &Sasl) -> Vec<u8> {
+pub(super) fn plain(sasl: &SaslConfig) -> Vec<u8> {
     [b"\0", sasl.username.as_bytes(), b"\0", sasl.password.reveal().as_bytes()].concat()
 }
 
 /// A conversation by SCRAM.
 pub(super) struct Scram<'s> {
-    sasl: &'s Sasl,
+    sasl: &'s SaslConfig,
     /// The first message, without its header.
     first: String,
     nonce: String,
@@ -50,7 +27,7 @@ pub(super) struct Scram<'s> {
 
 impl<'s> Scram<'s> {
     /// `nonce` is a text that no other conversation has, without commas.
-    pub(super) fn new(sasl: &'s Sasl, nonce: String) -> Self {
+    pub(super) fn new(sasl: &'s SaslConfig, nonce: String) -> Self {
         let name = sasl.username.replace('=', "=3D").replace(',', "=2C");
         Self { sasl, first: format!("n={name},r={nonce}"), nonce, signature: Vec::new() }
     }
@@ -128,9 +105,9 @@ mod tests {
     use super::*;
     use crate::config::Secret;
 
-    fn sasl() -> Sasl {
+    fn sasl() -> SaslConfig {
         let (username, password) = ("user".to_owned(), Secret::new("pencil"));
-        Sasl { mechanism: Mechanism::ScramSha256, username, password }
+        SaslConfig { mechanism: Mechanism::ScramSha256, username, password }
     }
 
     /// The example of RFC 7677, section 3.
@@ -165,7 +142,7 @@ mod tests {
 
     #[test]
     fn names_with_commas_are_escaped() {
-        let sasl = Sasl { username: "a=b,c".to_owned(), ..sasl() };
+        let sasl = SaslConfig { username: "a=b,c".to_owned(), ..sasl() };
         assert_eq!(Scram::new(&sasl, "x".to_owned()).first(), b"n,,n=a=3Db=2Cc,r=x");
     }
 }

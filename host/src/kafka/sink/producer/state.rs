@@ -170,7 +170,7 @@ impl Shared {
         // Since it was made, the topic may have got other partitions.
         let gone = topic.error.or((target.partition >= topic.count).then_some(Code::UNKNOWN_TOPIC_OR_PARTITION));
         if let Some(code) = gone {
-            pending.failed(&Refusal { code, records: Vec::new() });
+            pending.failed(&code.into());
             return;
         }
         let partition = &mut topic.partitions[target.partition as usize];
@@ -196,7 +196,8 @@ impl Shared {
     /// Where brokers are, of which one is asked for the others.
     pub(super) fn addresses(&self) -> Vec<(String, u16)> {
         let known = self.state().brokers.values().map(|broker| broker.address.clone()).collect::<Vec<_>>();
-        let given = self.settings.brokers.iter().filter(|given| !known.contains(given)).cloned().collect::<Vec<_>>();
+        let given =
+            self.settings.config.brokers.iter().filter(|given| !known.contains(given)).cloned().collect::<Vec<_>>();
         known.into_iter().chain(given).collect()
     }
 
@@ -289,8 +290,8 @@ impl Shared {
             let partition = state.partition_mut(*target);
             match outcome {
                 Outcome::Stored => partition.failures = 0,
-                Outcome::Refused { .. } => {}
-                _ => partition.wait_longer(self.settings.retry_after),
+                Outcome::Refused(_) => {}
+                _ => partition.wait_longer(self.settings.config.retry_after),
             }
             partition.window.settle(*ticket, outcome, |pending, refusal| match refusal {
                 // Counted before those who wait for it go on.
@@ -338,7 +339,7 @@ impl Shared {
         state.wants_producer = false;
         for partition in state.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             if partition.window.needs_producer() {
-                partition.window.give_up(|pending| pending.failed(&Refusal { code, records: Vec::new() }));
+                partition.window.give_up(|pending| pending.failed(&code.into()));
             }
         }
     }
@@ -418,6 +419,6 @@ fn outcome(code: Code, records: &[u32]) -> Outcome {
         code if code.forgets_producer() => Outcome::Forgotten,
         code if code.leaves_open() => Outcome::Open,
         code if code.is_passing() => Outcome::Passing,
-        code => Outcome::Refused { code, records: records.to_vec() },
+        code => Outcome::Refused(Refusal { code, records: records.to_vec() }),
     }
 }

@@ -10,9 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::connection::{Broken, Connection};
 use super::requests::{self, Metadata, Produced};
-use super::settings::Settings;
 use super::state::{Gathered, Shared, UnderWay};
-use crate::config::RetryConfig;
 use crate::retry::Backoff;
 
 /// Requests to one broker that may wait for their answers.
@@ -20,14 +18,10 @@ const FLIGHTS_MAX: usize = 5;
 /// Between two looks at the topics at least, however much goes wrong.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
-fn backoff(settings: &Settings) -> Backoff {
-    Backoff::new(RetryConfig { initial: settings.reconnect.0, max: settings.reconnect.1 })
-}
-
 /// Looks for the topics' partitions, for ever, and has a task for each broker that leads one.
 pub(super) async fn control(shared: Arc<Shared>) {
     let mut brokers = JoinSet::new();
-    let mut wait = backoff(&shared.settings);
+    let mut wait = Backoff::new(shared.settings.config.reconnect);
     loop {
         match any_broker(&shared).await {
             // When it fails, the next one says why.
@@ -69,7 +63,7 @@ async fn look(shared: &Arc<Shared>, connection: &mut Connection<'_>, brokers: &m
             sleep(LOOK_PAUSE).await;
             return Ok(());
         }
-        let due = if shared.wants_look() { LOOK_PAUSE } else { shared.settings.refresh };
+        let due = if shared.wants_look() { LOOK_PAUSE } else { shared.settings.config.refresh };
         tokio::select! {
             () = sleep_until(looked + due) => return Ok(()),
             () = shared.control.notified() => {}
@@ -90,7 +84,7 @@ async fn ask_for_id(shared: &Shared, connection: &mut Connection<'_>) -> Result<
 
 /// Sends a broker what its partitions have, over one connection after the other.
 async fn broker(shared: Arc<Shared>, id: i32, wake: Arc<Notify>) {
-    let mut wait = backoff(&shared.settings);
+    let mut wait = Backoff::new(shared.settings.config.reconnect);
     loop {
         let address = shared.address(id).filter(|_| shared.has_work(id));
         let Some((host, port)) = address else {
@@ -132,7 +126,7 @@ async fn serve(shared: &Shared, id: i32, wake: &Notify, mut connection: Connecti
             if !sendings.is_empty() {
                 let sent = connection.send(api, |body| requests::produce(body, &shared.topics, &sendings)).await;
                 let correlation = *sent.as_ref().unwrap_or(&0);
-                let due = Instant::now() + shared.settings.answer_max;
+                let due = Instant::now() + shared.settings.config.answer_timeout;
                 flights.push_back(Flight { correlation, under_way, due });
                 match sent {
                     Ok(_) => continue,

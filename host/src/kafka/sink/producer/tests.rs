@@ -16,12 +16,7 @@ const PRODUCE: i16 = 0;
 const INIT_PRODUCER_ID: i16 = 22;
 
 fn producer(broker: &MockBroker, compression: Compression) -> Producer {
-    let output = KafkaOutput {
-        brokers: broker.brokers(),
-        topics: vec![TOPIC.to_owned()],
-        compression,
-        options: BTreeMap::new(),
-    };
+    let output = KafkaOutput::new(broker.brokers(), vec![TOPIC.to_owned()], compression, BTreeMap::new()).unwrap();
     // So small that several batches of a partition are under way.
     Producer::start(&output, 500).unwrap()
 }
@@ -154,4 +149,44 @@ async fn broker_that_is_away_is_told_and_waited_for() {
     let said = said.into_inner().unwrap();
     assert!(said.contains("the Kafka brokers cannot be reached"), "{said}");
     assert_all_once(&broker);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaders_that_move_are_followed() {
+    let broker = MockBroker::start_brokers(TOPIC, 2).unwrap();
+    let producer = producer(&broker, Compression::None);
+    let rows = rows();
+    for (turn, part) in rows.chunks(MESSAGES / 4).enumerate() {
+        (0..mock::PARTITIONS).for_each(|partition| broker.lead(partition, 1 + turn as i32 % 2));
+        assert_eq!(produce(&producer, part).await, (Vec::new(), String::new()), "turn {turn}");
+    }
+    assert_all_once(&broker);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connection_that_ends_while_nothing_waits_is_nothing_to_tell() {
+    let broker = MockBroker::start(TOPIC).unwrap();
+    let producer = producer(&broker, Compression::None);
+    let rows = rows();
+    for part in rows.chunks(MESSAGES / 4) {
+        assert_eq!(produce(&producer, part).await, (Vec::new(), String::new()));
+        broker.set_up(false);
+        broker.set_up(true);
+    }
+    assert_all_once(&broker);
+}
+
+#[tokio::test]
+async fn batches_wait_for_room_and_one_that_is_larger_than_all_has_it_alone() {
+    let broker = MockBroker::start(TOPIC).unwrap();
+    let shared = producer(&broker, Compression::None).shared.clone();
+    let soon = Duration::from_millis(20);
+    let room = |bytes| tokio::time::timeout(soon, shared.room(bytes));
+    let half = room(33 << 20).await.unwrap();
+    assert!(room(33 << 20).await.is_err());
+    drop(half);
+    let all = room(1 << 30).await.unwrap();
+    assert!(room(1).await.is_err());
+    drop(all);
+    assert!(room(1).await.is_ok());
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::code::Code;
 use super::group::Pending;
-use super::window::{ProducerId, Refusal, Window};
+use super::window::{ProducerId, Window};
 
 /// How often the wait after a failure doubles.
 const DOUBLINGS_MAX: u32 = 4;
@@ -40,7 +40,7 @@ impl TopicState {
     pub(super) fn look(&mut self, error: Code, leaders: &[Option<i32>]) {
         if error != Code::NONE && leaders.is_empty() {
             self.error = Some(error);
-            let refusal = Refusal { code: error, records: Vec::new() };
+            let refusal = error.into();
             for partition in &mut self.partitions {
                 partition.window.give_up_waiting(|pending| pending.failed(&refusal));
             }
@@ -74,7 +74,7 @@ impl Partition {
     /// It is not there any more.
     pub(super) fn give_up(&mut self) {
         self.leader = None;
-        let refusal = Refusal { code: Code::UNKNOWN_TOPIC_OR_PARTITION, records: Vec::new() };
+        let refusal = Code::UNKNOWN_TOPIC_OR_PARTITION.into();
         self.window.give_up(|pending| pending.failed(&refusal));
     }
 }

@@ -36,21 +36,22 @@ pub(super) enum Outcome {
     OutOfOrder,
     /// The brokers do not know the producer any more.
     Forgotten,
-    /// It is not taken. `records` are those to blame, by their place, where the broker says so.
-    Refused {
-        /// Why.
-        code: Code,
-        /// Which.
-        records: Vec<u32>,
-    },
+    /// It is not taken.
+    Refused(Refusal),
 }
 
 /// Why a batch is given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: Code,
-    /// See [`Outcome::Refused`].
+    /// The records to blame, by their place, where the broker says so.
     pub(super) records: Vec<u32>,
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self { code, records: Vec::new() }
+    }
 }
 
 /// How a batch is to be sent.
@@ -110,7 +111,7 @@ impl<B> Window<B> {
     }
 
     /// Whether [`send`](Self::send) has something, once there is a producer id.
-    pub(super) fn is_ready(&self) -> bool {
+    fn is_ready(&self) -> bool {
         // A broker that knows nothing of a producer takes any number for its first, and it forgets a batch when others were stored behind it.
         let is_open = |queued: Option<&Queued<B>>| queued.is_some_and(|queued| queued.is_open);
         let goes_alone =
@@ -176,10 +177,10 @@ impl<B> Window<B> {
         let mut back = VecDeque::new();
         for Sent { mut queued, outcome, .. } in self.sent.drain(..) {
             match outcome.unwrap_or(Outcome::Open) {
-                Outcome::Refused { code, records } => {
+                Outcome::Refused(refusal) => {
                     refused = true;
                     open |= queued.is_open;
-                    over(queued.batch, Some(Refusal { code, records }));
+                    over(queued.batch, Some(refusal));
                     continue;
                 }
                 Outcome::Open => queued.is_open = true,

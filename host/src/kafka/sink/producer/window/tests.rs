@@ -81,7 +81,7 @@ impl Run {
             }
             Fate::RequestLost => Outcome::Open,
             Fate::Passing => Outcome::Passing,
-            Fate::Refused => Outcome::Refused { code: Code::MESSAGE_TOO_LARGE, records: vec![1] },
+            Fate::Refused => Outcome::Refused(Refusal { code: Code::MESSAGE_TOO_LARGE, records: vec![1] }),
             Fate::Forgotten => {
                 self.leader.producers.clear();
                 Outcome::Forgotten
