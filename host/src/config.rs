@@ -25,6 +25,7 @@ mod units;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -248,7 +249,7 @@ pub struct KafkaOutput {
     /// Further settings (TLS, SASL, ...), by librdkafka's names. Values may be secrets.
     pub options: BTreeMap<String, Secret>,
     /// What all that is to the producer.
-    pub producer: ProducerConfig,
+    pub producer: Arc<ProducerConfig>,
 }
 
 impl KafkaOutput {
@@ -262,7 +263,7 @@ impl KafkaOutput {
         compression: Compression,
         options: BTreeMap<String, Secret>,
     ) -> Result<Self, WrongOption> {
-        let producer = ProducerConfig::new(&brokers, compression, &options)?;
+        let producer = Arc::new(ProducerConfig::new(&brokers, compression, &options)?);
         Ok(Self { brokers, topics, compression, options, producer })
     }
 }
