@@ -60,7 +60,8 @@ async fn stats(State(status): State<Arc<Status>>) -> Json<Value> {
         "last_processed_at": last_processed_at,
         "lag": status.lag(),
         "lanes": status.lanes(),
-        "lookups": { "reverse_dns": status.reverse_dns.as_ref().map(|dns| dns.report()) },
+        "generation": status.generation(),
+        "lookups": { "reverse_dns": status.names.made().map(|dns| dns.report()) },
         "alerts": status.open_alerts(),
         "health": status.health.parts(),
     }))

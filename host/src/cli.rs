@@ -226,9 +226,25 @@ pub struct PluginArgs {
 /// What is done with plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    /// Print which plugins served when: by digest, with the offsets that each set of them began at
+    #[command(
+        after_help = "Examples:\n  wasmill plugin history pipeline.yaml\n  wasmill plugin history pipeline.yaml --format json\n\n\
+                            A row's generation is what a column with $digest has; wasmill_plugins in the pipeline's home has the files."
+    )]
+    History(HistoryArgs),
     /// Run one plugin over events on standard input; the test harness speaks to it
     #[command(hide = true)]
     Pipe(PipeArgs),
+}
+
+/// `wasmill plugin history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The pipeline's YAML file
+    pub config: PathBuf,
+    /// How the history is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Output,
 }
 
 /// `wasmill plugin pipe`.

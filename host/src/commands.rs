@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod doctor;
+pub mod history;
 pub mod offsets;
 pub mod pipe;
 pub mod run;

@@ -65,6 +65,8 @@ pub struct Config {
     pub event_time: EventTime,
     /// The plugin directory; `None`: events pass through.
     pub plugins: Option<PathBuf>,
+    /// Names of plugins without which the others do not serve.
+    pub required_plugins: Vec<String>,
     /// How batches are cut.
     pub batch: BatchConfig,
     /// Where events and alerts go, in the file's order; at least one.

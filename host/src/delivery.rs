@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Stage};
-use wasmill_engine::{Cost, StateDelta};
+use wasmill_engine::{Cost, Plugin, StateDelta};
 
 use crate::lookups::LookedUp;
 use crate::process::refusal;
@@ -22,6 +22,8 @@ pub struct Delivery {
     pub dead_letters: Vec<DeadLetter>,
     /// The digest of the generation that ran.
     pub generation: Digest,
+    /// Its plugins; `costs` go by their index.
+    pub plugins: Arc<[Arc<Plugin>]>,
     /// When its batch began to be processed.
     pub received: Instant,
     /// Events that a validator dropped.

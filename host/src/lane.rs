@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use wasmill_core::RawBatch;
+use wasmill_core::{PartitionId, RawBatch};
 use wasmill_engine::{Broken, LaneMemory};
 
 use crate::delivery::Delivery;
 use crate::engine_threads::EngineThreads;
 use crate::process::{Begun, EngineWorker, Processor};
+use crate::serving::Serving;
 use crate::sinks::{Leases, Sinks};
 use crate::watchdog;
 
@@ -53,8 +54,12 @@ pub enum LaneEnd {
 
 /// What a lane works with.
 pub struct LaneParts {
-    /// What every batch goes through.
+    /// What batches go through: each by what serves when it is begun.
+    pub serving: Arc<Serving>,
+    /// What `memory` is for.
     pub processor: Arc<Processor>,
+    /// Whose batches they are.
+    pub partition: Arc<PartitionId>,
     /// Where plugins run.
     pub engine: EngineThreads<EngineWorker>,
     /// Where everything goes.
@@ -88,8 +93,15 @@ pub fn lane(parts: LaneParts, reader: impl Reader) -> (LaneStop, impl Future<Out
 
 async fn run(parts: LaneParts, reader: impl Reader, stopped: watch::Receiver<bool>) -> LaneEnd {
     let (ready, queue) = mpsc::channel(READY_BATCHES);
-    let LaneParts { processor, engine, sinks, leases, memory, committed } = parts;
-    let receiving = receive(reader, processor, engine, memory, ready, stopped);
+    let (settled, settles) = watch::channel(i64::MIN);
+    let LaneParts { serving, processor, partition, engine, sinks, leases, memory, committed } = parts;
+    let swap = Swap { serving, sinks: Arc::clone(&sinks), partition, handed_over: i64::MIN, settles };
+    let receiving = receive(reader, swap, (processor, memory), engine, ready, stopped);
+    let committed = Box::new(move |offset| {
+        committed(offset);
+        // Fails only when nobody receives any more.
+        let _ = settled.send(offset);
+    });
     let delivering = deliver(queue, sinks, leases, committed);
     let (received, delivered) = tokio::join!(receiving, delivering);
     match delivered {
@@ -98,11 +110,49 @@ async fn run(parts: LaneParts, reader: impl Reader, stopped: watch::Receiver<boo
     }
 }
 
+/// How a lane goes over to other plugins.
+struct Swap {
+    serving: Arc<Serving>,
+    sinks: Arc<Sinks>,
+    partition: Arc<PartitionId>,
+    /// Up to where batches were handed over to be committed.
+    handed_over: i64,
+    /// Up to where they are.
+    settles: watch::Receiver<i64>,
+}
+
+impl Swap {
+    /// What serves now, with a memory for it. Waits only where states begin or another version of them does: these are read from home
+    /// once everything before is committed there.
+    async fn turn(
+        &mut self,
+        processor: Arc<Processor>,
+        mut memory: LaneMemory,
+    ) -> Result<(Arc<Processor>, LaneMemory), LaneEnd> {
+        let now = self.serving.now();
+        if Arc::ptr_eq(&now, &processor) {
+            return Ok((processor, memory));
+        }
+        if !now.generation.continues(&processor.generation) {
+            if self.sinks.home().is_none() {
+                memory.pass_on(&processor.generation, &now.generation);
+            } else {
+                let all = self.handed_over;
+                // Nobody delivers any more: the lane ends for a reason of its own.
+                self.settles.wait_for(|settled| *settled >= all).await.map_err(|_| LaneEnd::Stopped)?;
+                let remembered = self.sinks.remember_patiently(&self.partition, &now.generation).await;
+                memory = remembered.map_err(|reason| LaneEnd::Paused(Pause { reason, again: true }))?;
+            }
+        }
+        Ok((now, memory))
+    }
+}
+
 async fn receive(
     mut reader: impl Reader,
-    processor: Arc<Processor>,
+    mut swap: Swap,
+    (mut processor, mut memory): (Arc<Processor>, LaneMemory),
     engine: EngineThreads<EngineWorker>,
-    mut memory: LaneMemory,
     ready: mpsc::Sender<Delivery>,
     mut stopped: watch::Receiver<bool>,
 ) -> LaneEnd {
@@ -125,9 +175,18 @@ async fn receive(
             Ok(raw) => raw,
             Err(end) => return end,
         };
+        (processor, memory) = tokio::select! {
+            biased;
+            _ = asked(&mut stopped) => return LaneEnd::Stopped,
+            turned = swap.turn(processor, memory) => match turned {
+                Ok(turned) => turned,
+                Err(end) => return end,
+            },
+        };
         match process(&processor, &engine, raw, memory).await {
             Ok((delivery, kept)) => {
                 memory = kept;
+                swap.handed_over = delivery.events.raw.next_offset();
                 room.send(delivery);
             }
             Err(pause) => return LaneEnd::Paused(pause),

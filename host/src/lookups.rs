@@ -13,6 +13,7 @@ mod columns;
 mod counts;
 mod fake;
 mod name;
+mod names;
 mod patience;
 
 use std::collections::{HashMap, HashSet};
@@ -34,6 +35,7 @@ use patience::Patience;
 pub use answer::{Answer, Answers};
 pub use columns::{Asked, Filled, LookedUp, Memo};
 pub use counts::LookupReport;
+pub use names::Names;
 
 /// How long a query that failed is not repeated (RFC 9520 wants 1 s to 5 min).
 const FAILED_FOR: Duration = Duration::from_secs(30);

@@ -221,7 +221,7 @@ impl Page {
     }
 
     fn lookups(&mut self, metric: Metric, status: &Status) -> fmt::Result {
-        let Some(report) = status.reverse_dns.as_ref().map(|dns| dns.report()) else { return Ok(()) };
+        let Some(report) = status.names.made().map(|dns| dns.report()) else { return Ok(()) };
         let outcomes: &[(&str, u64)] = match metric {
             Metric::Lookups => &[
                 ("hit", report.hits),

@@ -1,13 +1,16 @@
 //! A pipeline: config → build → run → drain.
 
+mod bind;
 mod build;
-pub mod plugins;
-mod stores;
-
+mod good;
 mod kafka_lanes;
 mod line_lane;
+mod listing;
+pub mod plugins;
 mod retention;
 mod setup;
+mod stores;
+mod swap;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +57,7 @@ pub async fn run(
     started: impl FnOnce(Arc<Status>),
 ) -> Result<(RunEnd, Report), SetupError> {
     let mut stopped = stop.clone();
-    let built = tokio::select! {
+    let mut built = tokio::select! {
         built = build::build(&config) => built?,
         // Waiting for a database or a broker that is away can be ended too.
         _ = stopped.wait_for(|stop| *stop) => return Err(SetupError::Interrupted),
@@ -69,11 +72,13 @@ pub async fn run(
     let resolving = start_resolving(&sinks);
     let forgetting = tokio::spawn(retention::keep(Arc::clone(&sinks), config.retention));
     let watching = tokio::spawn(thresholds::keep(Arc::clone(&built.status), config.health));
+    let following = built.swap.take().map(|swap| tokio::spawn(swap.follow()));
     let tally = Arc::clone(&built.status.tally);
     let end = match &config.source {
         SourceConfig::Stdin | SourceConfig::File { .. } => line_lane::run(&config, built, stop).await?,
         SourceConfig::Kafka(kafka) => kafka_lanes::run(&config, kafka, built, options, stop).await?,
     };
+    following.iter().for_each(|following| following.abort());
     forgetting.abort();
     watching.abort();
     drop(resolving);

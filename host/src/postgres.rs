@@ -13,6 +13,7 @@ mod copy;
 mod dead_letters;
 mod errors;
 mod examine;
+mod generations;
 mod grants;
 mod key;
 mod ledger;

@@ -144,6 +144,7 @@ impl Processor {
         let encoded = self.encode(&events, alerts.as_ref(), &mut dead_letters);
         Ok(Delivery {
             generation: self.generation.id(),
+            plugins: Arc::clone(self.generation.plugins()),
             received,
             dropped: outcome.dropped.len() as u64,
             rejected,

@@ -1,12 +1,13 @@
 //! What a run did: counted at each commit, read by the report, the status line and the admin pages.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use wasmill_core::PluginRef;
+use wasmill_core::{Digest, PluginRef};
+use wasmill_engine::Plugin;
 
 use crate::delivery::Delivery;
 use crate::recent::{LastMinute, Recent};
@@ -39,7 +40,7 @@ pub struct Report {
     pub seconds: f64,
     /// Processor time of the whole process.
     pub cpu_seconds: f64,
-    /// Per plugin, in the order in which they run.
+    /// Per plugin that served, in the order in which they run; those of later generations behind those of earlier ones.
     pub plugins: Vec<PluginReport>,
     /// Per sink, in the file's order.
     pub sinks: Vec<SinkReport>,
@@ -115,7 +116,17 @@ struct Counts {
     rejections: BTreeMap<String, u64>,
     recent: Recent,
     sinks: Vec<SinkCounts>,
-    plugins: Vec<PluginReport>,
+    plugins: PluginCounts,
+}
+
+/// Counts by plugin: its file's digest and that of its configuration.
+#[derive(Debug, Default)]
+struct PluginCounts {
+    keys: Vec<(Digest, Digest)>,
+    /// By index of `keys`.
+    reports: Vec<PluginReport>,
+    /// The plugins of the generation that was counted last, and where they are counted.
+    last: Option<(Arc<[Arc<Plugin>]>, Vec<usize>)>,
 }
 
 #[derive(Debug)]
@@ -138,13 +149,14 @@ impl Default for SinkCounts {
 
 impl Tally {
     /// Nothing counted yet. `sinks` are names and guarantees in the file's order.
-    pub fn new(pipeline: String, sinks: Vec<(String, String)>, plugins: &[&PluginRef]) -> Self {
-        let counts = Counts {
-            sinks: sinks.iter().map(|_| SinkCounts::default()).collect(),
-            plugins: plugins.iter().map(|plugin| PluginReport::new(plugin)).collect(),
-            ..Counts::default()
-        };
+    pub fn new(pipeline: String, sinks: Vec<(String, String)>) -> Self {
+        let counts = Counts { sinks: sinks.iter().map(|_| SinkCounts::default()).collect(), ..Counts::default() };
         Self { pipeline, started: Instant::now(), sink_names: sinks, counts: Mutex::new(counts) }
+    }
+
+    /// Has the report name plugins that serve from now on, though nothing of theirs is committed yet.
+    pub fn serve(&self, plugins: &Arc<[Arc<Plugin>]>) {
+        self.lock().plugins.find(plugins);
     }
 
     /// Counts a committed group.
@@ -214,7 +226,7 @@ impl Tally {
             alerts: counts.alerts,
             seconds: self.started.elapsed().as_secs_f64(),
             cpu_seconds: process_cpu_seconds(),
-            plugins: counts.plugins.clone(),
+            plugins: counts.plugins.reports.clone(),
             sinks: self.sink_names.iter().zip(&counts.sinks).map(|(name, sink)| sink.report(name)).collect(),
         }
     }
@@ -249,7 +261,33 @@ impl Counts {
             sink.filtered += rows.filtered;
             sink.refused += rows.refused;
         }
-        for (plugin, cost) in self.plugins.iter_mut().zip(&delivery.costs) {
+        self.plugins.add(delivery);
+    }
+}
+
+impl PluginCounts {
+    /// Finds where these plugins are counted.
+    fn find(&mut self, plugins: &Arc<[Arc<Plugin>]>) {
+        if self.last.as_ref().is_none_or(|(last, _)| !Arc::ptr_eq(last, plugins)) {
+            let places = plugins.iter().map(|plugin| self.place(plugin)).collect();
+            self.last = Some((Arc::clone(plugins), places));
+        }
+    }
+
+    fn place(&mut self, plugin: &Plugin) -> usize {
+        let key = (plugin.reference().digest, plugin.config_digest());
+        self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+            self.keys.push(key);
+            self.reports.push(PluginReport::new(plugin.reference()));
+            self.keys.len() - 1
+        })
+    }
+
+    fn add(&mut self, delivery: &Delivery) {
+        self.find(&delivery.plugins);
+        let places = self.last.iter().flat_map(|(_, places)| places);
+        for (place, cost) in places.zip(&delivery.costs) {
+            let plugin = &mut self.reports[*place];
             plugin.events += cost.events;
             plugin.calls += cost.calls;
             plugin.fuel += cost.fuel;

@@ -120,6 +120,33 @@ impl Sinks {
         }
     }
 
+    /// The same for a lane that runs, which waits while home is away.
+    ///
+    /// # Errors
+    /// A sentence: what home has is not for these plugins.
+    pub async fn remember_patiently(
+        &self,
+        partition: &Arc<PartitionId>,
+        generation: &Generation,
+    ) -> Result<LaneMemory, String> {
+        let Some(StoreSinks { sinks, breaker, .. }) = self.home.map(|home| &self.stores[home]) else {
+            return Ok(LaneMemory::new());
+        };
+        loop {
+            let attempt = breaker.attempt().await;
+            match self.remember(partition, generation).await {
+                Err(StoreError::Transient(reason)) => {
+                    sinks.iter().for_each(|sink| self.failed(*sink, &reason));
+                    attempt.failed();
+                }
+                answer => {
+                    attempt.succeeded();
+                    return answer.map_err(|error| error.to_string());
+                }
+            }
+        }
+    }
+
     /// Writes a group of consecutive deliveries of one lane to every sink and counts it. Failures are repeated for ever: whoever has
     /// no time left drops the future, and what was not committed is done again after the next start. What a sink turns out not to
     /// take becomes a dead letter of the group.

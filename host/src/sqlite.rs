@@ -9,6 +9,7 @@ mod commit;
 mod dead_letters;
 mod error;
 mod examine;
+mod generations;
 mod ledger;
 mod open_alerts;
 mod retention;

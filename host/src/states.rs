@@ -75,6 +75,21 @@ pub async fn prepare(home: &Store, generation: &Generation) -> Result<(), StoreE
     Ok(())
 }
 
+/// Looks whether these plugins can go on with the states of those that serve.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn suits(serving: &Generation, next: &Generation) -> Result<(), StoreError> {
+    for plugin in stateful(next) {
+        let Some(state) = plugin.state().filter(|state| !state.is_reset) else { continue };
+        let others = serving.states().filter(|other| other.name == state.name);
+        if let Some(other) = others.filter(|other| other.version != state.version).next() {
+            return Err(other_version(plugin, other.version));
+        }
+    }
+    Ok(())
+}
+
 /// What a lane begins with: the states that home holds of its partition. One of another version goes, where the operator says so.
 ///
 /// # Errors

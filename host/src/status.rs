@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use wasmill_core::PartitionId;
 
 use crate::health::Health;
+use crate::history::ServedPlugin;
 use crate::life::Life;
 use crate::lines::Progress;
-use crate::lookups::ReverseDns;
+use crate::lookups::Names;
 use crate::report::Tally;
+use crate::serving::Serving;
 
 /// Everything that the admin pages, the status line and the live line read.
 #[derive(Debug)]
@@ -23,7 +25,9 @@ pub struct Status {
     /// Health of each part.
     pub health: Arc<Health>,
     /// Reverse DNS, where a plugin asks for it.
-    pub reverse_dns: Option<Arc<ReverseDns>>,
+    pub names: Arc<Names>,
+    /// The plugins that serve.
+    pub serving: Arc<Serving>,
     /// The lives of alerts, by sink.
     pub lives: Vec<Arc<Life>>,
     // Guards the map for the length of an update.
@@ -50,10 +54,11 @@ impl Status {
         config: Value,
         tally: Arc<Tally>,
         health: Arc<Health>,
-        reverse_dns: Option<Arc<ReverseDns>>,
+        names: Arc<Names>,
+        serving: Arc<Serving>,
         lives: Vec<Arc<Life>>,
     ) -> Self {
-        Self { config, tally, health, reverse_dns, lives, lanes: Mutex::default(), progress: OnceLock::new() }
+        Self { config, tally, health, names, serving, lives, lanes: Mutex::default(), progress: OnceLock::new() }
     }
 
     /// Sets what is committed of a lane; makes it known.
@@ -99,6 +104,14 @@ impl Status {
     /// What is open, by sink.
     pub fn open_alerts(&self) -> BTreeMap<&str, Value> {
         self.lives.iter().map(|life| (life.sink(), life.shown())).collect()
+    }
+
+    /// What serves: its digest, and its plugins in their order.
+    pub fn generation(&self) -> Value {
+        let processor = self.serving.now();
+        let plugins = processor.generation.plugins().iter();
+        let plugins: Vec<ServedPlugin> = plugins.map(|plugin| ServedPlugin::of(plugin)).collect();
+        json!({ "digest": processor.generation.id().to_string(), "plugins": plugins })
     }
 
     /// All lanes.

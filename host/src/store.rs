@@ -9,6 +9,7 @@ use wasmill_core::{Digest, PartitionId};
 
 use crate::config::{From, Provenance, TableConfig};
 use crate::delivery::{DeadLetter, Delivery};
+use crate::history::{Served, ServedPlugin};
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use crate::states::StoredState;
@@ -200,6 +201,28 @@ impl Store {
         match self {
             Self::Postgres(store) => store.reset_state(partition, plugin, version).await,
             Self::Sqlite(store) => store.reset_state(partition, plugin, version).await,
+        }
+    }
+
+    /// Notes which plugins serve from now on, unless that was the last that was noted.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn note_generation(&self, generation: &Digest, plugins: &[ServedPlugin]) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.note_generation(generation, plugins).await,
+            Self::Sqlite(store) => store.note_generation(generation, plugins).await,
+        }
+    }
+
+    /// Every generation that served, in their order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn generations(&self) -> Result<Vec<Served>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.generations().await,
+            Self::Sqlite(store) => store.generations().await,
         }
     }
 

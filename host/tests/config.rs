@@ -257,7 +257,7 @@ fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn plugin_mistakes(files: &[(&str, &str)]) -> Vec<String> {
     let folder = folder_with(files);
-    let mistakes = plugins::discover_with(folder.path(), &environment()).unwrap_err();
+    let mistakes = plugins::discover_with(folder.path(), folder.path(), &environment()).unwrap_err();
     let prefix = format!("{}/", folder.path().display());
     mistakes.iter().map(|mistake| mistake.to_string().replace(&prefix, "")).collect()
 }
@@ -275,7 +275,7 @@ fn plugins_are_found_in_the_order_of_their_names_with_their_settings() {
         ("40-d.wasm.tmp", ""),
         ("README.md", ""),
     ]);
-    let found = plugins::discover_with(folder.path(), &environment()).unwrap();
+    let found = plugins::discover_with(folder.path(), folder.path(), &environment()).unwrap();
     let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
     assert_eq!(names, ["10-a", "20-b"]);
     assert_eq!(found[0].path, folder.path().join("10-a.wasm"));

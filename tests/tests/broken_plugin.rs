@@ -2,7 +2,7 @@
 
 use wasmill_tests::exposition::Exposition;
 use wasmill_tests::kafka_pipeline::KafkaPipeline;
-use wasmill_tests::pipeline::Pipeline;
+use wasmill_tests::pipeline::{Pipeline, eventually};
 use wasmill_tests::services;
 
 #[test]
@@ -30,8 +30,11 @@ fn plugin_that_fails_on_every_event_pauses_the_lane_blames_no_event_and_loses_no
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("replace or remove the plugin"), "{}", ran.stderr);
 
+    let (running, admin) = rows.start();
+    admin.wait_until_red(&lane, "the plugin adversary");
     std::fs::write(rows.pipeline.path("plugins.d/10-adversary.yaml"), "{}").expect("the plugin is mended");
-    assert_eq!(rows.pipeline.run(b"").report()["received"], 50);
+    eventually("the lane goes on", || admin.received() == 50);
+    assert_eq!(running.stop().code, Some(0));
     rows.assert_rows(0, 0..50);
 }
 

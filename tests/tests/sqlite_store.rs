@@ -36,6 +36,7 @@ fn delivery(first_offset: i64, count: i64) -> Delivery {
         alerts: None,
         encoded: Vec::new(),
         generation: Digest::of(b"generation"),
+        plugins: Arc::default(),
         received: std::time::Instant::now(),
         dropped: 0,
         rejected: count as u64,

@@ -8,7 +8,7 @@ use wasmill_core::{Batch, Digest, Field, FieldKind, ProjectionBuilder, Rejection
 use crate::blame::Blame;
 use crate::gather::{Gathered, Source};
 use crate::instance::Instance;
-use crate::load::Plugin;
+use crate::load::{Plugin, StateUse};
 use crate::outcome::{Broken, Cost, Outcome};
 use crate::state::{LaneMemory, States};
 use crate::step::{Kind, Run};
@@ -17,7 +17,7 @@ use crate::watch::Watch;
 /// A set of plugins, with the columns that they read. A batch runs in exactly one generation.
 #[derive(Debug)]
 pub struct Generation {
-    plugins: Vec<Arc<Plugin>>,
+    plugins: Arc<[Arc<Plugin>]>,
     /// What each plugin reads, by its index.
     sources: Vec<Vec<Source>>,
     /// What each validator requires: column and field.
@@ -39,7 +39,8 @@ pub struct Worker {
 /// What is kept for one generation, by plugin index.
 #[derive(Default)]
 pub(crate) struct Kept {
-    generation: Option<Digest>,
+    /// Its plugins: two generations may have one id and other limits.
+    plugins: Option<Arc<[Arc<Plugin>]>>,
     pub(crate) instances: HashMap<usize, Instance>,
     /// Fuel per event of the last batch.
     pub(crate) appetites: HashMap<(usize, Kind), u64>,
@@ -91,7 +92,7 @@ impl Generation {
         let digests = plugins.iter().flat_map(|plugin| [plugin.reference().digest, plugin.config_digest()]);
         let digests: Vec<Digest> = digests.collect();
         let id = Digest::of_parts(digests.iter().map(|digest| digest.as_bytes().as_slice()));
-        Self { plugins, sources, required, id }
+        Self { plugins: plugins.into(), sources, required, id }
     }
 
     /// The digest of all plugins and their configurations, in order: what a result depends on, beside its event.
@@ -100,8 +101,19 @@ impl Generation {
     }
 
     /// Its plugins, in order; [`Outcome::costs`] and [`crate::Running::plugin`] go by their index.
-    pub fn plugins(&self) -> &[Arc<Plugin>] {
+    pub fn plugins(&self) -> &Arc<[Arc<Plugin>]> {
         &self.plugins
+    }
+
+    /// The states that its plugins keep.
+    pub fn states(&self) -> impl Iterator<Item = &StateUse> {
+        self.plugins.iter().filter_map(|plugin| plugin.state())
+    }
+
+    /// Whether a lane's memory of the generation before it holds all states that this one keeps, in the same versions.
+    pub fn continues(&self, before: &Self) -> bool {
+        self.states()
+            .all(|state| before.states().any(|other| (&other.name, other.version) == (&state.name, state.version)))
     }
 
     /// Runs a batch through all plugins: validators first, then enrichers, then alerters, each in the order of their files.
@@ -121,7 +133,7 @@ impl Generation {
             memory.states.are_lost = true;
             return Err(broken);
         }
-        for state in self.plugins.iter().filter_map(|plugin| plugin.state()) {
+        for state in self.states() {
             outcome.state.extend(memory.states.delta(&state.name, state.version));
         }
         outcome.rejections.sort_by_key(|rejection| rejection.event);
@@ -139,8 +151,8 @@ impl Generation {
         outcome: &mut Outcome,
     ) -> Result<(), Broken> {
         let (blame, states) = memory;
-        if worker.kept.generation != Some(self.id) {
-            worker.kept = Kept { generation: Some(self.id), ..Kept::default() };
+        if worker.kept.plugins.as_ref().is_none_or(|plugins| !Arc::ptr_eq(plugins, &self.plugins)) {
+            worker.kept = Kept { plugins: Some(Arc::clone(&self.plugins)), ..Kept::default() };
         }
         for kind in [Kind::Validator, Kind::Enricher, Kind::Alerter] {
             for (index, plugin) in self.plugins.iter().enumerate().filter(|(_, plugin)| kind.is_of(plugin.kinds())) {

@@ -53,7 +53,7 @@ pub enum Broken {
     /// A plugin fails on too many events for them to be at fault: nobody is blamed, and the lane pauses.
     #[error(
         "the plugin {} {} (\"{}\", digest {:#}) failed on {guilty} of the last {events} events, so it is taken to be broken and \
-         no event is blamed: it {reason}; replace or remove the plugin, or raise its limits, then start again",
+         no event is blamed: it {reason}; replace or remove the plugin, or raise its limits",
         plugin.name, plugin.version, file.display(), plugin.digest
     )]
     Plugin {
@@ -70,7 +70,7 @@ pub enum Broken {
     },
     /// A plugin no longer starts, whatever the event.
     #[error(
-        "the plugin {} {} (\"{}\", digest {:#}) does not start: it {reason}; replace or remove the plugin, then start again",
+        "the plugin {} {} (\"{}\", digest {:#}) does not start: it {reason}; replace or remove the plugin",
         plugin.name, plugin.version, file.display(), plugin.digest
     )]
     Start {
@@ -85,7 +85,7 @@ pub enum Broken {
     #[error(
         "the plugin {} {} (\"{}\", digest {:#}) has had one batch for more than {limit_ms} ms (limits.stuck_batch_ms), so the lane \
          pauses and no event is rejected; replace or remove the plugin, lower limits.fuel_per_event or raise \
-         limits.stuck_batch_ms, then start again",
+         limits.stuck_batch_ms",
         plugin.name, plugin.version, file.display(), plugin.digest
     )]
     Stuck {

@@ -14,6 +14,10 @@ const MEMORY_RESERVATION: u64 = 4 << 30;
 /// Dirty bytes of a linear memory that are reset in place and stay mapped for the next instance. Measured: with less, page
 /// faults cost ten times as much as the instance.
 const KEEP_RESIDENT: usize = 2 << 20;
+/// Slots that keep what an instance touched, for the next of the same plugin: one in so many. Plugins that were swapped out keep theirs
+/// until they are needed.
+const WARM_ONE_IN: u32 = 4;
+const WARM_MIN: u32 = 16;
 /// What one component may have: several core modules are normal, hundreds are not. The pool holds as much for every
 /// instance, so that no plugin can use up what the others need.
 const MEMORIES_PER_COMPONENT: u32 = 4;
@@ -40,7 +44,7 @@ pub(crate) fn runtime(instances: u32) -> wasmtime::Result<Engine> {
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto)
-        .max_unused_warm_slots(instances);
+        .max_unused_warm_slots(WARM_MIN.max(instances / WARM_ONE_IN));
     let mut config = common(OptLevel::Speed);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)

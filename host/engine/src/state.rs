@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::blame::Blame;
+use crate::generation::Generation;
 
 pub use clock::Clock;
 pub(crate) use map::StateMap;
@@ -33,6 +34,16 @@ impl LaneMemory {
     /// Of a lane that has seen nothing.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Forgets the states that `generation` does not keep on from the one before it: for a lane without a home, where nothing else
+    /// has them.
+    pub fn pass_on(&mut self, before: &Generation, generation: &Generation) {
+        let stays = |name: &Arc<str>| {
+            let mut states = generation.states().filter(|state| state.name == *name);
+            states.any(|state| before.states().any(|other| (&other.name, other.version) == (name, state.version)))
+        };
+        self.states.maps.retain(|name, _| stays(name));
     }
 
     /// Puts back what was stored of a plugin: its clock, and the rows that came with the deltas, the last of each key.

@@ -36,6 +36,9 @@ pub struct Validation {
 pub struct PluginCheck {
     /// Its file name without `.wasm`.
     pub name: String,
+    /// What it calls itself, once it was loaded.
+    #[serde(skip)]
+    pub plugin: Option<String>,
     /// A line about it, such as its version and kinds, once it was loaded.
     pub about: Option<String>,
     /// Why it cannot be loaded.
@@ -51,7 +54,8 @@ pub struct PluginCheck {
 impl PluginCheck {
     /// A plugin that was found and not loaded.
     pub fn found(file: &PluginFile) -> Self {
-        Self { name: file.name.clone(), about: None, problem: None, keeps_state: false, looks_up: false }
+        let name = file.name.clone();
+        Self { name, plugin: None, about: None, problem: None, keeps_state: false, looks_up: false }
     }
 }
 
@@ -86,8 +90,9 @@ pub(super) fn load_plugins(config: &Config, files: &[PluginFile]) -> Vec<PluginC
     let engine = pipeline::plugins::engine(1, files.len(), Some(config.engine.cache_dir.clone()));
     let check = |file: &PluginFile| {
         let engine = engine.as_ref().map_err(Clone::clone)?;
-        let (plugin, _) = pipeline::plugins::load(engine, file)?;
+        let plugin = pipeline::plugins::load(engine, file, &pipeline::plugins::bytes_of(file)?)?;
         Ok(PluginCheck {
+            plugin: Some(plugin.reference().name.clone()),
             about: Some(pipeline::plugins::about(&plugin)),
             keeps_state: plugin.state().is_some(),
             looks_up: plugin.reads().iter().any(|field| field.lookup.is_some()),
@@ -126,7 +131,8 @@ pub(super) fn validate_loaded(
     load: impl FnOnce(&Config, &[PluginFile]) -> Vec<PluginCheck>,
 ) -> Validation {
     let mut notes = guarantee::notes(config);
-    let (files, mistakes) = match config.plugins.as_deref().map(|folder| plugins::discover_with(folder, environment)) {
+    let discovered = config.plugins.as_deref().map(|folder| plugins::discover_with(folder, folder, environment));
+    let (files, mut mistakes) = match discovered {
         None => (Vec::new(), Vec::new()),
         Some(Ok(files)) => (files, Vec::new()),
         Some(Err(mistakes)) => (Vec::new(), mistakes.to_vec()),
@@ -135,6 +141,16 @@ pub(super) fn validate_loaded(
         notes.push(format!("the plugin directory {} is empty: events pass through unchanged", folder.display()));
     }
     let plugins = load(config, &files);
+    if let (Some(folder), true) = (&config.plugins, plugins.iter().all(|plugin| plugin.problem.is_none())) {
+        let names = plugins.iter().filter_map(|plugin| plugin.plugin.as_deref());
+        let missing = pipeline::plugins::missing(&config.required_plugins, names);
+        mistakes.extend(missing.map(|name| pipeline::plugins::is_missing(name, folder)).map(|message| Mistake {
+            file: folder.display().to_string(),
+            line: 1,
+            column: 1,
+            message,
+        }));
+    }
     if config.home == HomeConfig::None {
         notes.extend(plugins.iter().filter(|plugin| plugin.keeps_state).map(in_memory_only));
     }

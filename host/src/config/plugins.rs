@@ -20,7 +20,7 @@ pub const PLUGINS_MAX: usize = 64;
 pub const DIRECTORY_ENTRIES_MAX: usize = 10_000;
 
 /// A plugin's file and what is said about it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PluginFile {
     /// The component.
     pub path: PathBuf,
@@ -28,10 +28,12 @@ pub struct PluginFile {
     pub name: String,
     /// What the file beside it says; defaults where there is none.
     pub sidecar: Sidecar,
+    /// That file as it is written, if there is one.
+    pub written: Option<Vec<u8>>,
 }
 
 /// What an operator says about a plugin, in `NN-name.yaml` beside `NN-name.wasm`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sidecar {
     /// Its configuration, a JSON object.
     pub config: Json,
@@ -70,14 +72,14 @@ pub(super) struct RawSidecar {
 /// All mistakes of all files: an unreadable directory, too many plugins, two files for one name, a settings file without
 /// its plugin, and what is wrong inside settings files.
 pub fn discover(directory: &Path) -> Result<Vec<PluginFile>, Mistakes> {
-    discover_with(directory, &Environment::of_process())
+    discover_with(directory, directory, &Environment::of_process())
 }
 
-/// The same with other variables.
+/// The same with other variables; files that are named in settings are looked for from `base` on.
 ///
 /// # Errors
 /// The same.
-pub fn discover_with(directory: &Path, environment: &Environment) -> Result<Vec<PluginFile>, Mistakes> {
+pub fn discover_with(directory: &Path, base: &Path, environment: &Environment) -> Result<Vec<PluginFile>, Mistakes> {
     let files = file_names(directory).map_err(|message| Mistakes::of_file(directory.display().to_string(), message))?;
     let plugins: BTreeSet<&str> = files.iter().filter_map(|file| file.strip_suffix(".wasm")).collect();
     let mut mistakes = strays(directory, &files, &plugins);
@@ -88,9 +90,10 @@ pub fn discover_with(directory: &Path, environment: &Environment) -> Result<Vec<
     }
     let mut found = Vec::new();
     for name in plugins {
-        match sidecar(directory, name, &files, environment) {
-            Ok(sidecar) => {
-                found.push(PluginFile { path: directory.join(format!("{name}.wasm")), name: name.to_owned(), sidecar })
+        match sidecar((directory, base), name, &files, environment) {
+            Ok((sidecar, written)) => {
+                let (path, name) = (directory.join(format!("{name}.wasm")), name.to_owned());
+                found.push(PluginFile { path, name, sidecar, written });
             }
             Err(wrong) => mistakes.extend(wrong),
         }
@@ -114,12 +117,16 @@ fn file_names(directory: &Path) -> Result<BTreeSet<String>, String> {
         }
         let path = entry.map_err(unreadable)?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let matters = [".wasm", ".yaml", ".yml"].iter().any(|ending| name.ends_with(ending)) && !name.starts_with('.');
-        if matters && !path.is_dir() {
+        if matters(name) && !path.is_dir() {
             names.insert(name.to_owned());
         }
     }
     Ok(names)
+}
+
+/// Whether a file of this name is looked at.
+pub fn matters(name: &str) -> bool {
+    [".wasm", ".yaml", ".yml"].iter().any(|ending| name.ends_with(ending)) && !name.starts_with('.')
 }
 
 /// Settings files that no plugin has.
@@ -145,21 +152,21 @@ fn whole(path: &Path, message: String) -> Option<Mistake> {
 }
 
 fn sidecar(
-    directory: &Path,
+    (directory, base): (&Path, &Path),
     name: &str,
     files: &BTreeSet<String>,
     environment: &Environment,
-) -> Result<Sidecar, Vec<Mistake>> {
+) -> Result<(Sidecar, Option<Vec<u8>>), Vec<Mistake>> {
     let candidates = [format!("{name}.yaml"), format!("{name}.yml")];
     let mut given = candidates.iter().filter(|file| files.contains(*file));
-    let Some(file) = given.next() else { return Ok(RawSidecar::default().into()) };
+    let Some(file) = given.next() else { return Ok((RawSidecar::default().into(), None)) };
     let path = directory.join(file);
     let mut mistakes = Collector::new(path.display().to_string());
     if let Some(second) = given.next() {
         mistakes.add(Position::START, format!("{} is there too; keep one of the two", quoted(second)));
     }
     let sidecar = match contents(&path) {
-        Ok(bytes) => parse_sidecar(&bytes, directory, environment, &mut mistakes),
+        Ok(bytes) => parse_sidecar(&bytes, base, environment, &mut mistakes).map(|sidecar| (sidecar, Some(bytes))),
         Err(message) => {
             mistakes.add(Position::START, message);
             None

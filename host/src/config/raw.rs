@@ -31,6 +31,9 @@ pub(super) struct RawPipeline {
     /// path, here and everywhere, begins at the file's own folder.
     #[serde(default)]
     pub(super) plugins: Option<String>,
+    /// Names of plugins, as they call themselves, without which nothing begins, and a changed directory does not serve.
+    #[serde(default)]
+    pub(super) required_plugins: Vec<String>,
     /// How batches are cut: at whichever limit is reached first. A batch is never held back to be filled.
     #[serde(default)]
     pub(super) batch: RawBatch,

@@ -28,6 +28,7 @@ pub fn redacted(config: &Config) -> Json {
         "digest": config.digest.to_string(),
         "source": source,
         "plugins": config.plugins,
+        "required_plugins": config.required_plugins,
         "batch": {
             "events_max": config.batch.events_max,
             "bytes_max": size_text(config.batch.bytes_max as u64),

@@ -68,6 +68,10 @@ pub(super) fn resolve(
     let source = resolver.source(&raw.source, source_place);
     let format = resolver.format(&raw.source.format, source_place.child("format"));
     let plugins = raw.plugins.as_ref().map(|path| resolver.path(path));
+    if plugins.is_none() && !raw.required_plugins.is_empty() {
+        let message = "there is no plugin directory that they could be in; add \"plugins\"";
+        resolver.wrong::<()>(root.child("required_plugins"), message);
+    }
     let batch = resolver.batch(&raw.batch, root.child("batch"));
     let mut sinks = resolver.sinks(&raw.sinks, root.child("sinks"));
     if let (Some(Format::Text), Some(sinks)) = (format, &mut sinks) {
@@ -95,6 +99,7 @@ pub(super) fn resolve(
         format: format?,
         event_time: event_time?,
         plugins,
+        required_plugins: raw.required_plugins.clone(),
         batch: batch?,
         sinks: sinks?,
         home: home?,

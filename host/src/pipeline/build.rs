@@ -3,113 +3,118 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use wasmill_core::{EventTime, PluginRef, Projection, ProjectionBuilder};
 use wasmill_engine::Generation;
 
 use super::SetupError;
-use super::plugins::{LoadedFile, load_plugins};
+use super::bind::{Binder, Bound};
+use super::plugins::{LoadedFile, Loader};
 use super::stores::{self, OpenStore};
+use super::swap::Swap;
 use crate::breaker::Breaker;
-use crate::condition::Condition;
-use crate::config::{
-    Config, From, KafkaOutput, LifeConfig, Provenance, RetryConfig, SinkConfig, SinkKind, StdoutFormat,
-};
-use crate::encode::{Format, SinkEncoder};
+use crate::config::{Config, From, KafkaOutput, Provenance, RetryConfig, SinkConfig, SinkKind, StdoutFormat};
+use crate::encode::SinkEncoder;
 use crate::engine_threads::EngineThreads;
 use crate::guarantee;
 use crate::health::Health;
-use crate::http::{DocumentEncoder, HttpSink};
-use crate::kafka::sink::{KafkaSink, MessageEncoder};
+use crate::history::ServedPlugin;
+use crate::http::HttpSink;
+use crate::kafka::sink::KafkaSink;
 use crate::life::Life;
 use crate::lines::LineSink;
-use crate::lookups::ReverseDns;
+use crate::lookups::Names;
 use crate::output::Output;
-use crate::process::{EngineWorker, Lookups, Processor};
+use crate::process::EngineWorker;
 use crate::relay::Relay;
 use crate::report::Tally;
+use crate::serving::Serving;
 use crate::sinks::{SinkOutput, Sinks, StoreSinks};
 use crate::states;
 use crate::status::Status;
+use crate::store::{Store, StoreError};
 use crate::terminal::TextLines;
-
-/// Most bytes of one alert as an event: the limits of what a plugin may say are far below.
-const ALERT_BYTES_MAX: usize = 64 << 20;
 
 /// A pipeline that is ready to receive.
 pub struct Built {
     /// What every batch goes through.
-    pub processor: Arc<Processor>,
+    pub serving: Arc<Serving>,
     /// Where plugins run.
     pub engine: EngineThreads<EngineWorker>,
     /// Where everything goes.
     pub sinks: Arc<Sinks>,
     /// What the run shows of itself.
     pub status: Arc<Status>,
+    /// What follows the plugin directory, where there is one.
+    pub(super) swap: Option<Swap>,
 }
 
 /// Builds everything but the source. A database that is away is waited for; what is set up wrongly is an error.
 pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
-    let plugins = load_plugins(config).await?;
+    let health = Arc::new(Health::default());
+    let loaded = match Loader::new(config)? {
+        Some(loader) => Some(loader.begin(&health).await?),
+        None => None,
+    };
+    let plugins: &[LoadedFile] = loaded.as_ref().map_or(&[], |(_, loaded)| &loaded.files);
     let stores = stores::open(config).await?;
-    if config.provenance != Provenance::Off {
-        archive(&stores, &plugins).await?;
-    }
-
-    let mut events = ProjectionBuilder::new(config.event_time.clone(), config.batch.event_bytes_max);
-    events.format(config.format);
-    let mut alerts = ProjectionBuilder::new(EventTime::Record, ALERT_BYTES_MAX);
-    let generation = Generation::new(plugins.iter().map(|(plugin, _)| Arc::clone(plugin)).collect(), &mut events);
-    if let Some(home) = stores.iter().find(|store| store.is_home) {
-        states::prepare(&home.store, &generation).await?;
+    if config.provenance != Provenance::Off
+        && let Some(home) = stores.iter().find(|store| store.is_home)
+    {
+        archive(&home.store, plugins.iter()).await?;
     }
     let outputs = outputs(config).await?;
-    let Encoders { encoders, of_lives } = encoders(config, &stores, &outputs, &mut events, &mut alerts)?;
-    let alerts = alerts.build();
-    let plugin_refs: Vec<&PluginRef> = plugins.iter().map(|(plugin, _)| &**plugin.reference()).collect();
-    let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config), &plugin_refs));
-    let health = Arc::new(Health::default());
+    let names = Arc::new(Names::new(config.reverse_dns.clone(), Arc::clone(&health)));
+    let binder = Binder::new(config, &stores, &outputs, Arc::clone(&names));
+    let plugins = plugins.iter().map(|file| Arc::clone(&file.plugin)).collect();
+    let Bound { processor, of_lives } = binder.bind(plugins).map_err(SetupError::Wrong)?;
+    if let Some(home) = stores.iter().find(|store| store.is_home) {
+        states::prepare(&home.store, &processor.generation).await?;
+        note(&home.store, &processor.generation).await?;
+    }
+    if let Some((loader, loaded)) = &loaded {
+        loader.keep_good(&loaded.files).await;
+    }
+    let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config)));
+    tally.serve(processor.generation.plugins());
     for sink in &config.sinks {
         health.green(&format!("sink {}", sink.name));
     }
-    let new_life = |(index, life, encoder): (usize, LifeConfig, SinkEncoder)| {
-        (index, Arc::new(Life::new(life, config.retry, encoder, Arc::clone(&alerts), generation.id())))
+    let generation = processor.generation.id();
+    let new_life = |(index, encoder): (usize, SinkEncoder)| {
+        let life = config.sinks[index].life?;
+        Some((index, Arc::new(Life::new(life, config.retry, encoder, Arc::clone(&processor.alerts), generation))))
     };
-    let lives: Vec<(usize, Arc<Life>)> = of_lives.into_iter().map(new_life).collect();
+    let lives: Vec<(usize, Arc<Life>)> = of_lives.into_iter().filter_map(new_life).collect();
     let all_lives = lives.iter().map(|(_, life)| Arc::clone(life)).collect();
-    let sinks = sinks(config, stores, outputs, lives, Arc::clone(&health), Arc::clone(&tally)).await?;
-    let events = events.build();
-    let lookups = lookups(config, &events, &health)?;
-    let names = lookups.as_ref().map(|lookups| Arc::clone(&lookups.reverse_dns));
-    let processor = Processor { events, alerts, generation, lookups, encoders };
+    let sinks = Arc::new(sinks(config, stores, outputs, lives, Arc::clone(&health), Arc::clone(&tally)).await?);
     let engine = EngineThreads::start(config.engine.threads, EngineWorker::default)
         .map_err(|error| SetupError::Wrong(format!("cannot start the engine's threads: {error}")))?;
-    Ok(Built {
-        processor: Arc::new(processor),
-        engine,
-        sinks: Arc::new(sinks),
-        status: Arc::new(Status::new(crate::config::redacted(config), tally, health, names, all_lives)),
-    })
+    let serving = Arc::new(Serving::new(Arc::new(processor)));
+    let status = Status::new(crate::config::redacted(config), tally, health, names, Arc::clone(&serving), all_lives);
+    let swap = loaded.map(|(loader, loaded)| Swap {
+        loader,
+        loaded,
+        binder,
+        serving: Arc::clone(&serving),
+        sinks: Arc::clone(&sinks),
+        archives: config.provenance != Provenance::Off,
+        retry: config.retry,
+    });
+    Ok(Built { serving, engine, sinks, status: Arc::new(status), swap })
 }
 
-/// What is looked up for plugins; `None` where none asks.
-fn lookups(config: &Config, events: &Projection, health: &Arc<Health>) -> Result<Option<Lookups>, SetupError> {
-    let columns = events.lookups();
-    if columns.is_empty() {
-        return Ok(None);
-    }
-    let reverse_dns = ReverseDns::new(&config.reverse_dns, Arc::clone(health)).map_err(SetupError::Wrong)?;
-    let recorded = config.provenance == Provenance::Full;
-    Ok(Some(Lookups { columns, reverse_dns: Arc::new(reverse_dns), recorded }))
-}
-
-/// Keeps the files of the plugins in home, so that any row can be derived again.
-async fn archive(stores: &[OpenStore], plugins: &[LoadedFile]) -> Result<(), SetupError> {
-    let Some(home) = stores.iter().find(|store| store.is_home) else { return Ok(()) };
-    for (plugin, file) in plugins {
+/// Keeps the files of plugins in home, so that any row can be derived again.
+pub(super) async fn archive(home: &Store, plugins: impl Iterator<Item = &LoadedFile>) -> Result<(), StoreError> {
+    for LoadedFile { plugin, bytes, .. } in plugins {
         let reference = plugin.reference();
-        home.store.archive_plugin(&reference.digest, &reference.name, &reference.version, file).await?;
+        home.archive_plugin(&reference.digest, &reference.name, &reference.version, bytes).await?;
     }
     Ok(())
+}
+
+/// Notes in home which plugins serve from now on.
+pub(super) async fn note(home: &Store, generation: &Generation) -> Result<(), StoreError> {
+    let plugins: Vec<ServedPlugin> = generation.plugins().iter().map(|plugin| ServedPlugin::of(plugin)).collect();
+    home.note_generation(&generation.id(), &plugins).await
 }
 
 /// Opens what is no database, by sink index.
@@ -140,66 +145,6 @@ async fn output(config: &Config, sink: &SinkConfig) -> Result<Option<Output>, St
 
 async fn connected(output: &KafkaOutput, retry: RetryConfig) -> Result<KafkaSink, String> {
     KafkaSink::connect(output, retry).await.map_err(|error| error.to_string())
-}
-
-/// By sink index: what encodes its rows; and what encodes what is sent of alerts that live.
-struct Encoders {
-    encoders: Vec<SinkEncoder>,
-    of_lives: Vec<(usize, LifeConfig, SinkEncoder)>,
-}
-
-fn encoders(
-    config: &Config,
-    stores: &[OpenStore],
-    outputs: &[(usize, Output)],
-    events: &mut ProjectionBuilder,
-    alerts: &mut ProjectionBuilder,
-) -> Result<Encoders, SetupError> {
-    let mut encoders = Vec::with_capacity(config.sinks.len());
-    let mut of_lives = Vec::new();
-    for (index, sink) in config.sinks.iter().enumerate() {
-        let projection = match sink.from {
-            From::Alerts => &mut *alerts,
-            From::Events => &mut *events,
-            From::DeadLetters => {
-                encoders.push(SinkEncoder::of_letters(&sink.name));
-                continue;
-            }
-        };
-        let wrong = |error: &dyn std::fmt::Display| SetupError::Wrong(format!("sink {}: {error}", sink.name));
-        let when = sink.when.as_deref().map(|source| Condition::bind(source, projection)).transpose();
-        let when = when.map_err(|error| wrong(&error))?;
-        let format = match &sink.kind {
-            SinkKind::Postgres { .. } | SinkKind::Sqlite { .. } => {
-                let format = stores.iter().find_map(|store| store.format(index, projection));
-                format.expect("every sink of a database has a store").map_err(|error| wrong(&error))?
-            }
-            SinkKind::Kafka(settings) => {
-                let limits = outputs.iter().find_map(|(sink, output)| match output {
-                    Output::Kafka(kafka) if *sink == index => Some(kafka.limits()),
-                    _ => None,
-                });
-                let limits = limits.expect("every sink of Kafka is connected");
-                Format::Messages(MessageEncoder::bind(settings, sink.from, limits, projection))
-            }
-            SinkKind::Http(settings) => {
-                Format::Documents(DocumentEncoder::bind(settings.bytes_max, sink.from, projection))
-            }
-            SinkKind::Stdout { format: StdoutFormat::Text } => Format::Text(TextLines::of_stdout()),
-            SinkKind::File { .. } | SinkKind::Stdout { .. } => Format::Lines,
-            SinkKind::Discard => Format::Nothing,
-        };
-        let encoder = SinkEncoder { name: sink.name.as_str().into(), from: sink.from, when, format };
-        encoders.push(match sink.life {
-            None => encoder,
-            Some(life) => {
-                let wanted = SinkEncoder::of_lives(&sink.name, encoder.when);
-                of_lives.push((index, life, SinkEncoder { when: None, ..encoder }));
-                wanted
-            }
-        });
-    }
-    Ok(Encoders { encoders, of_lives })
 }
 
 async fn sinks(

@@ -16,6 +16,7 @@ use crate::kafka::{
     Begin, KafkaError, KafkaEvent, KafkaSource, Notice, NoticeKind, PartitionReader, Read, ReadError, TopicPartition,
 };
 use crate::lane::{LaneEnd, LaneParts, LaneStop, Pause, Reader, lane};
+use crate::process::Processor;
 use crate::store::StoreError;
 
 /// How often lag is read and partitions that wait are tried.
@@ -65,6 +66,7 @@ pub(super) async fn run(
         tasks: JoinSet::new(),
         started: 0,
         waiting: BTreeMap::new(),
+        paused: BTreeSet::new(),
         finished: BTreeSet::new(),
     };
     let end = tokio::select! {
@@ -92,6 +94,8 @@ struct Lanes<'a> {
     started: u64,
     /// Partitions that are ours and have no lane, with the time of the next attempt.
     waiting: BTreeMap<TopicPartition, Instant>,
+    /// Partitions whose lanes cannot go on until there are other plugins.
+    paused: BTreeSet<TopicPartition>,
     /// Partitions that were read to their end.
     finished: BTreeSet<TopicPartition>,
 }
@@ -107,6 +111,7 @@ impl Lanes<'_> {
     async fn supervise(&mut self) -> RunEnd {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut changes = self.built.serving.changes();
         loop {
             tokio::select! {
                 biased;
@@ -119,6 +124,12 @@ impl Lanes<'_> {
                     if let Some(end) = self.on_lane_end(ended) {
                         return end;
                     }
+                }
+                // Never an error: the sender is ours.
+                Ok(()) = changes.changed() => {
+                    let paused = std::mem::take(&mut self.paused);
+                    self.waiting.extend(paused.into_iter().map(|partition| (partition, Instant::now())));
+                    self.begin_waiting().await;
                 }
                 _ = tick.tick() => {
                     self.begin_waiting().await;
@@ -191,12 +202,13 @@ impl Lanes<'_> {
     async fn begin(&mut self, names: &[TopicPartition]) -> Result<(), String> {
         let kafka_error = |error: KafkaError| error.to_string();
         let partitions = self.source.identify(names).await.map_err(kafka_error)?;
+        let processor = self.built.serving.now();
         let mut begins = Vec::with_capacity(partitions.len());
         let mut leases = Vec::with_capacity(partitions.len());
         let mut well = Vec::with_capacity(partitions.len());
         for (name, partition) in names.iter().zip(&partitions) {
             let start = self.start_offset(partition).await?;
-            let Built { sinks, processor, .. } = &self.built;
+            let sinks = &self.built.sinks;
             let store_error = |error: StoreError| error.to_string();
             let lease = sinks.acquire(partition, start).await.map_err(store_error)?;
             let memory = sinks.remember(partition, &processor.generation).await.map_err(store_error)?;
@@ -215,7 +227,7 @@ impl Lanes<'_> {
         let offsets: Vec<i64> = begins.iter().map(|begin| begin.offset).collect();
         let readers = self.source.begin(begins).await.map_err(kafka_error)?;
         for ((((name, reader), leases), offset), well) in names.iter().zip(readers).zip(leases).zip(offsets).zip(well) {
-            self.start_lane(name, reader, leases, offset);
+            self.start_lane(name, reader, Arc::clone(&processor), leases, offset);
             if well {
                 self.built.status.health.green(&part(name));
             }
@@ -250,6 +262,7 @@ impl Lanes<'_> {
         &mut self,
         name: &TopicPartition,
         reader: PartitionReader,
+        processor: Arc<Processor>,
         (leases, memory): (crate::sinks::Leases, LaneMemory),
         offset: i64,
     ) {
@@ -270,7 +283,9 @@ impl Lanes<'_> {
             })
         };
         let parts = LaneParts {
-            processor: Arc::clone(&self.built.processor),
+            serving: Arc::clone(&self.built.serving),
+            processor,
+            partition: Arc::clone(&partition),
             engine: self.built.engine.clone(),
             sinks: Arc::clone(&self.built.sinks),
             leases,
@@ -311,8 +326,9 @@ impl Lanes<'_> {
                 if self.options.until_end && !pause.again {
                     return Some(RunEnd::Stuck(pause.reason));
                 }
-                if pause.again {
-                    self.waiting.insert(name, Instant::now() + PAUSE);
+                match pause.again {
+                    true => drop(self.waiting.insert(name, Instant::now() + PAUSE)),
+                    false => drop(self.paused.insert(name)),
                 }
             }
             LaneEnd::Fenced(reason) => {
@@ -339,6 +355,7 @@ impl Lanes<'_> {
         }
         for name in names {
             self.waiting.remove(name);
+            self.paused.remove(name);
             self.finished.remove(name);
         }
         let deadline = Instant::now() + HAND_OVER_MAX;

@@ -33,7 +33,8 @@ pub(super) async fn run(config: &Config, built: Built, mut stop: watch::Receiver
     let partition = Arc::clone(source.partition());
     let leases: Leases = built.sinks.acquire(&partition, 0).await?;
     let start = built.sinks.position(&leases).unwrap_or(0);
-    let memory = built.sinks.remember(&partition, &built.processor.generation).await?;
+    let processor = built.serving.now();
+    let memory = built.sinks.remember(&partition, &processor.generation).await?;
     let progress = source.progress();
     built.status.committed(&partition, start);
     built.status.set_progress(progress);
@@ -44,8 +45,8 @@ pub(super) async fn run(config: &Config, built: Built, mut stop: watch::Receiver
         let (status, partition) = (Arc::clone(&built.status), Arc::clone(&partition));
         Box::new(move |offset| status.committed(&partition, offset))
     };
-    let Built { processor, engine, sinks, .. } = built;
-    let parts = LaneParts { processor, engine, sinks, leases, memory, committed };
+    let Built { serving, engine, sinks, .. } = built;
+    let parts = LaneParts { serving, processor, partition, engine, sinks, leases, memory, committed };
     let (asker, lane) = lane(parts, reader);
     tokio::pin!(lane);
     let end = tokio::select! {

@@ -1,51 +1,181 @@
-//! Loading the plugins of a directory, at the start of a run.
+//! Loading the plugins of a directory: at the start of a run, and again whenever it changes.
 
 use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wasmill_engine::{Engine, EngineOptions, Plugin, PluginSpec};
 
 use super::SetupError;
-use crate::config::Config;
-use crate::config::plugins::{PluginFile, discover};
+use super::good::GoodFiles;
+use super::listing::Listing;
+use crate::config::plugins::{PLUGINS_MAX, PluginFile, Sidecar, discover_with};
+use crate::config::{Config, Environment};
+use crate::health::Health;
 
-/// A plugin with its file's bytes.
-pub(super) type LoadedFile = (Arc<Plugin>, Arc<[u8]>);
+/// Instances that all threads together may have: each reserves 16 GiB of the 128 TiB of addresses that a process has.
+const INSTANCES_MAX: usize = 4_096;
+/// The name of this part in `/health/ready`.
+pub(super) const PART: &str = "plugins";
 
-/// The plugins in the order of their file names, each with its file's bytes. A bad one is an error with file, digest and reason.
-pub(super) async fn load_plugins(config: &Config) -> Result<Vec<LoadedFile>, SetupError> {
-    let Some(directory) = config.plugins.clone() else { return Ok(Vec::new()) };
-    let threads = config.engine.threads;
-    let cache_dir = config.engine.cache_dir.clone();
-    // Compiling takes its time, and WASI's calls must not meet the async runtime.
-    let loading = tokio::task::spawn_blocking(move || load_all(&directory, threads, &cache_dir));
-    let loaded =
-        loading.await.map_err(|error| SetupError::Wrong(format!("loading plugins failed inside the host: {error}")))?;
-    loaded.map_err(SetupError::Wrong)
+/// Loads the plugins of one directory.
+pub(super) struct Loader {
+    directory: PathBuf,
+    required: Vec<String>,
+    engine: Engine,
+    good: GoodFiles,
 }
 
-fn load_all(directory: &Path, threads: usize, cache_dir: &Path) -> Result<Vec<LoadedFile>, String> {
-    let files = discover(directory).map_err(|mistakes| mistakes.to_string())?;
-    if files.is_empty() {
-        tracing::warn!("no plugin in {}: events pass through unchanged", directory.display());
-        return Ok(Vec::new());
+/// The plugins of a directory as it once was.
+pub(super) struct Loaded {
+    /// In the order of their names.
+    pub(super) files: Vec<LoadedFile>,
+    /// What the directory held before they were read.
+    pub(super) listing: Listing,
+}
+
+/// A plugin with its file.
+#[derive(Clone)]
+pub(super) struct LoadedFile {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) file: PluginFile,
+}
+
+impl Loader {
+    /// `None` for a pipeline without plugins.
+    ///
+    /// # Errors
+    /// When the engine cannot be set up.
+    pub(super) fn new(config: &Config) -> Result<Option<Self>, SetupError> {
+        let Some(directory) = config.plugins.clone() else { return Ok(None) };
+        let cache_dir = config.engine.cache_dir.clone();
+        let good = GoodFiles::new(&cache_dir, &config.name, &directory);
+        let engine = engine(config.engine.threads, PLUGINS_MAX, Some(cache_dir)).map_err(SetupError::Wrong)?;
+        Ok(Some(Self { directory, required: config.required_plugins.clone(), engine, good }))
     }
-    let engine = engine(threads, files.len(), Some(cache_dir.to_owned()))?;
-    let mut loaded: Vec<LoadedFile> = Vec::with_capacity(files.len());
-    for file in &files {
-        let (plugin, bytes) = load(&engine, file)?;
-        if let Some(other) = loaded.iter().map(|(other, _)| other).find(|other| share_state(other, &plugin)) {
-            let (name, first, second) = (&plugin.reference().name, other.file().display(), plugin.file().display());
-            return Err(format!(
-                "{first} and {second} are both the plugin {name}, whose state stands under its name; keep one of the two and have \
-                 it do the work of both"
-            ));
+
+    /// The plugins to begin with: those of the directory, or, where that holds bad ones, those that served last.
+    ///
+    /// # Errors
+    /// With file, digest and reason, when the directory is bad and nothing has served yet.
+    pub(super) async fn begin(self, health: &Health) -> Result<(Arc<Self>, Loaded), SetupError> {
+        let this = Arc::new(self);
+        let listing = this.list().await;
+        let reason = match this.load(Vec::new()).await {
+            Ok(files) => {
+                if files.is_empty() {
+                    tracing::warn!("no plugin in {}: events pass through unchanged", this.directory.display());
+                }
+                health.green(PART);
+                return Ok((this, Loaded { files, listing: listing.unwrap_or_default() }));
+            }
+            Err(reason) => reason,
+        };
+        let Some(files) = this.load_good().await else { return Err(SetupError::Wrong(reason)) };
+        health.yellow(PART, serves_on(&reason));
+        Ok((this, Loaded { files, listing: listing.unwrap_or_default() }))
+    }
+
+    /// What the directory holds.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) async fn list(self: &Arc<Self>) -> io::Result<Listing> {
+        let this = Arc::clone(self);
+        blocking(move || Listing::of(&this.directory)).await.map_err(io::Error::other)?
+    }
+
+    /// The plugins of the directory. Those of `before` whose file and settings are the same are taken over as they are.
+    ///
+    /// # Errors
+    /// The first bad one, with file, digest and reason; or which required one is not there.
+    pub(super) async fn load(self: &Arc<Self>, before: Vec<LoadedFile>) -> Result<Vec<LoadedFile>, String> {
+        let this = Arc::clone(self);
+        // Compiling takes its time, and WASI's calls must not meet the async runtime.
+        blocking(move || this.load_from(&this.directory, &before)).await?
+    }
+
+    /// The plugins that served last; `None` where there are none, or they can be used no more.
+    async fn load_good(self: &Arc<Self>) -> Option<Vec<LoadedFile>> {
+        let this = Arc::clone(self);
+        let load = move || this.good.folder().map(|folder| this.load_from(folder, &[]));
+        match blocking(load).await {
+            Ok(Some(Ok(files))) => Some(files),
+            Ok(None) => None,
+            Ok(Some(Err(reason))) | Err(reason) => {
+                tracing::warn!("the plugins that served last cannot be used either: {reason}");
+                None
+            }
         }
-        tracing::info!("loaded {}", about(&plugin));
-        loaded.push((Arc::new(plugin), bytes));
     }
-    Ok(loaded)
+
+    /// Keeps what serves for a start with a bad directory.
+    pub(super) async fn keep_good(self: &Arc<Self>, files: &[LoadedFile]) {
+        let (this, files) = (Arc::clone(self), files.to_vec());
+        let keep = move || this.good.keep(&files).map_err(|error| error.to_string());
+        if let Err(reason) = blocking(keep).await.flatten() {
+            tracing::warn!("the plugins that serve cannot be kept for a start with bad ones: {reason}");
+        }
+    }
+
+    fn load_from(&self, folder: &Path, before: &[LoadedFile]) -> Result<Vec<LoadedFile>, String> {
+        let files = discover_with(folder, &self.directory, &Environment::of_process())
+            .map_err(|mistakes| mistakes.to_string())?;
+        let mut loaded: Vec<LoadedFile> = Vec::with_capacity(files.len());
+        for file in files {
+            let next = self.load_one(file, before)?;
+            if let Some(other) = loaded.iter().find(|other| share_state(&other.plugin, &next.plugin)) {
+                let (first, second) = (other.file.path.display(), next.file.path.display());
+                return Err(format!(
+                    "{first} and {second} are both the plugin {}, whose state stands under its name; keep one of the two and have \
+                     it do the work of both",
+                    next.plugin.reference().name
+                ));
+            }
+            loaded.push(next);
+        }
+        let names = loaded.iter().map(|loaded| loaded.plugin.reference().name.as_str());
+        match missing(&self.required, names) {
+            None => Ok(loaded),
+            Some(name) => Err(is_missing(name, folder)),
+        }
+    }
+
+    fn load_one(&self, file: PluginFile, before: &[LoadedFile]) -> Result<LoadedFile, String> {
+        let bytes = bytes_of(&file)?;
+        let same = before.iter().find(|before| before.file == file && before.bytes == bytes);
+        if let Some(same) = same {
+            return Ok(same.clone());
+        }
+        let plugin = Arc::new(load(&self.engine, &file, &bytes)?);
+        tracing::info!("loaded {}", about(&plugin));
+        Ok(LoadedFile { plugin, bytes, file })
+    }
+}
+
+/// The first of the `required` plugins that is not among `names`.
+pub fn missing<'r, 'n>(required: &'r [String], names: impl Iterator<Item = &'n str>) -> Option<&'r str> {
+    let names: Vec<&str> = names.collect();
+    required.iter().map(String::as_str).find(|name| !names.contains(name))
+}
+
+/// That a required plugin is not in `folder`.
+pub fn is_missing(name: &str, folder: &Path) -> String {
+    format!(
+        "the plugin {name} is required (required_plugins) and is not in {}; put it there, or take it out of the list",
+        folder.display()
+    )
+}
+
+/// That a bad directory changes nothing.
+pub(super) fn serves_on(reason: &str) -> String {
+    format!("{reason}; what served before serves on, and the directory is looked at again when it changes")
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| format!("loading plugins failed inside the host: {error}"))
 }
 
 /// Whether the state of one would be the other's.
@@ -61,29 +191,29 @@ pub fn engine(threads: usize, plugins: usize, cache_dir: Option<PathBuf>) -> Res
     let wrong = |error: &dyn Display| error.to_string();
     let mut options = EngineOptions::new().map_err(|error| wrong(&error))?;
     options.cache_dir = cache_dir;
-    options.instances = u32::try_from(threads.max(1) * (1 + plugins)).unwrap_or(u32::MAX);
+    let instances = (threads.max(1) * (1 + plugins)).min(INSTANCES_MAX);
+    options.instances = u32::try_from(instances).unwrap_or(u32::MAX);
     Engine::new(options).map_err(|error| wrong(&error))
 }
 
-/// Loads one plugin; with it its file's bytes.
+/// The bytes of a plugin's file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn bytes_of(file: &PluginFile) -> Result<Arc<[u8]>, String> {
+    let read = std::fs::read(&file.path);
+    read.map(Arc::from).map_err(|error| format!("cannot read the plugin {}: {error}", file.path.display()))
+}
+
+/// Loads one plugin.
 ///
 /// # Errors
 /// With file, digest and reason.
-pub fn load(engine: &Engine, file: &PluginFile) -> Result<(Plugin, Arc<[u8]>), String> {
-    let read = std::fs::read(&file.path);
-    let bytes: Arc<[u8]> =
-        read.map_err(|error| format!("cannot read the plugin {}: {error}", file.path.display()))?.into();
-    let spec = PluginSpec {
-        file: file.path.clone(),
-        bytes: Arc::clone(&bytes),
-        config: file.sidecar.config.clone(),
-        limits: file.sidecar.limits.clone(),
-        instance: file.sidecar.instance,
-        grants: file.sidecar.grants.clone(),
-        state: file.sidecar.state,
-    };
-    let plugin = engine.load(&spec).map_err(|error| error.to_string())?;
-    Ok((plugin, bytes))
+pub fn load(engine: &Engine, file: &PluginFile, bytes: &Arc<[u8]>) -> Result<Plugin, String> {
+    let Sidecar { config, limits, instance, grants, state } = file.sidecar.clone();
+    let spec =
+        PluginSpec { file: file.path.clone(), bytes: Arc::clone(bytes), config, limits, instance, grants, state };
+    engine.load(&spec).map_err(|error| error.to_string())
 }
 
 /// One line about a loaded plugin.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wasmill_core::ProjectionBuilder;
 
 use super::SetupError;
-use crate::columns::BindError;
+use crate::columns::{BindError, TypedColumn};
 use crate::config::{Config, HomeConfig, Secret, SinkKind};
 use crate::encode::Format;
 use crate::postgres::{BoundTable, PostgresStore, StoreSpec};
@@ -28,17 +28,35 @@ pub(super) struct OpenStore {
 }
 
 impl OpenStore {
-    /// The encoder of a sink's rows, reading through `projection`; `None` when the sink is another's.
-    pub(super) fn format(&self, sink: usize, projection: &mut ProjectionBuilder) -> Option<Result<Format, BindError>> {
+    /// What a sink's rows are; `None` when the sink is another's.
+    pub(super) fn rows(&self, sink: usize) -> Option<Rowed> {
         match &self.store {
-            Store::Postgres(_) => {
-                let table = self.tables.iter().find(|table| table.index == sink)?;
-                Some(table.encoder(projection).map(Format::Copy))
-            }
+            Store::Postgres(_) => self.tables.iter().find(|table| table.index == sink).cloned().map(Rowed::Copy),
             Store::Sqlite(store) => {
                 let table = store.tables().iter().find(|table| table.index == sink)?;
-                Some(CellEncoder::bind(&table.columns, projection).map(Format::Cells))
+                Some(Rowed::Cells(table.columns.clone()))
             }
+        }
+    }
+}
+
+/// What the rows of a sink are.
+pub(super) enum Rowed {
+    /// Tuples of COPY.
+    Copy(BoundTable),
+    /// Cells of SQLite.
+    Cells(Vec<TypedColumn>),
+}
+
+impl Rowed {
+    /// Their encoder, reading through `projection`.
+    ///
+    /// # Errors
+    /// When a column's type does not suit where its value comes from.
+    pub(super) fn bind(&self, projection: &mut ProjectionBuilder) -> Result<Format, BindError> {
+        match self {
+            Self::Copy(table) => table.encoder(projection).map(Format::Copy),
+            Self::Cells(columns) => CellEncoder::bind(columns, projection).map(Format::Cells),
         }
     }
 }

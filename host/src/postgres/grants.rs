@@ -25,6 +25,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("wasmill_open_alerts", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_states", &["SELECT", "INSERT", "UPDATE"]),
     ("wasmill_state", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ("wasmill_generations", &["SELECT", "INSERT"]),
     ("wasmill_plugins", &["SELECT", "INSERT"]),
 ];
 

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use super::errors::{making_error, store_error};
 
 /// What makes each version of the tables from the one before, the first from nothing. A step that was released is never changed.
-const STEPS: [&str; 4] = [TABLES, ANSWERS, OPEN_ALERTS, STATES];
+const STEPS: [&str; 5] = [TABLES, ANSWERS, OPEN_ALERTS, STATES, GENERATIONS];
 
 /// Held while tables are looked at and made, so that workers may start at the same time.
 const SET_UP_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('wasmill_schema', 0))";
@@ -104,6 +104,15 @@ CREATE TABLE wasmill_state (
     expires bigint NOT NULL, wake bigint NOT NULL, \"offset\" bigint NOT NULL,
     PRIMARY KEY (state, key)
 ) WITH (fillfactor = 50);";
+
+const GENERATIONS: &str = "
+-- Which plugins served when: a row per change.
+CREATE TABLE wasmill_generations (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline text NOT NULL, generation bytea NOT NULL, plugins jsonb NOT NULL,
+    served_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON wasmill_generations (pipeline, id);";
 
 /// Waits until no other process sets this database up; the lock goes with the transaction.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {

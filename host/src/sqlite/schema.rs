@@ -67,6 +67,11 @@ CREATE TABLE IF NOT EXISTS wasmill_state (
     state INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, expires INTEGER NOT NULL, wake INTEGER NOT NULL,
     \"offset\" INTEGER NOT NULL, PRIMARY KEY (state, key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS wasmill_generations (
+    id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, generation TEXT NOT NULL, plugins TEXT NOT NULL,
+    served_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
+);
+CREATE INDEX IF NOT EXISTS wasmill_generations_by_pipeline ON wasmill_generations (pipeline, id);
 CREATE TABLE IF NOT EXISTS wasmill_plugins (
     digest TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, file BLOB NOT NULL,
     archived_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))

@@ -136,6 +136,7 @@ fn delivery(
         encoded,
         dead_letters,
         generation,
+        plugins: Arc::default(),
         received: std::time::Instant::now(),
         dropped: 0,
         rejected,

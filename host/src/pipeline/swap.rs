@@ -1,0 +1,146 @@
+//! Hot swap: what changes in the plugin directory serves a moment later.
+//!
+//! The directory is looked at by the names, sizes and times of its files: that sees copies, moves, links that flip, and shares
+//! that tell nobody of changes, all alike. What three looks find the same has settled; then the plugins are loaded, checked and bound beside the
+//! stream, and published as one generation. Whatever is wrong with them changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use wasmill_engine::Generation;
+
+use super::bind::{Binder, Bound};
+use super::build::{archive, note};
+use super::plugins::{Loaded, LoadedFile, Loader, PART, about, serves_on};
+use crate::config::RetryConfig;
+use crate::retry::Backoff;
+use crate::serving::Serving;
+use crate::sinks::Sinks;
+use crate::states;
+use crate::store::{Store, StoreError};
+
+/// How often the directory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// So many looks that find the same as the one before: then nobody is writing there any more.
+const SETTLED: u32 = 2;
+
+/// Follows a plugin directory.
+pub(super) struct Swap {
+    pub(super) loader: Arc<Loader>,
+    /// What serves.
+    pub(super) loaded: Loaded,
+    pub(super) binder: Binder,
+    pub(super) serving: Arc<Serving>,
+    pub(super) sinks: Arc<Sinks>,
+    /// Whether home keeps the files.
+    pub(super) archives: bool,
+    pub(super) retry: RetryConfig,
+}
+
+impl Swap {
+    /// Follows the directory for as long as it is polled.
+    pub(super) async fn follow(mut self) {
+        let mut last = self.loaded.listing.clone();
+        let (mut same, mut is_readable) = (0, true);
+        loop {
+            sleep(LOOK_EVERY).await;
+            let now = match self.loader.list().await {
+                Ok(now) => now,
+                Err(error) => {
+                    is_readable = false;
+                    let reason = format!("the plugin directory cannot be read ({error})");
+                    self.sinks.health.yellow(PART, serves_on(&reason));
+                    continue;
+                }
+            };
+            same = if now == last { same + 1 } else { 0 };
+            last = now;
+            if same >= SETTLED && (last != self.loaded.listing || !is_readable) {
+                is_readable = true;
+                self.loaded.listing = last.clone();
+                self.take_over().await;
+            }
+        }
+    }
+
+    /// Has what the directory holds serve, unless something is wrong with it.
+    async fn take_over(&mut self) {
+        let health = Arc::clone(&self.sinks.health);
+        let next = self.loader.load(self.loaded.files.clone()).await;
+        let next = match next {
+            Ok(files) => self.bind(&files).await.map(|bound| (files, bound)),
+            Err(reason) => Err(reason),
+        };
+        match next {
+            Ok((files, bound)) => {
+                // What changed while it was read settles first.
+                if self.loader.list().await.is_ok_and(|now| now == self.loaded.listing) {
+                    match self.publish(files, bound).await {
+                        Ok(()) => health.green(PART),
+                        Err(reason) => health.yellow(PART, serves_on(&reason)),
+                    }
+                }
+            }
+            Err(reason) => health.yellow(PART, serves_on(&reason)),
+        }
+    }
+
+    /// Binds plugins, and looks whether home and they suit each other. Waits while home is away.
+    async fn bind(&self, files: &[LoadedFile]) -> Result<Bound, String> {
+        let bound = self.binder.bind(files.iter().map(|file| Arc::clone(&file.plugin)).collect())?;
+        let generation = &bound.processor.generation;
+        states::suits(&self.serving.now().generation, generation).map_err(|error| error.to_string())?;
+        if let Some(home) = self.sinks.home() {
+            self.patiently(|| self.prepare(home, files, generation)).await?;
+        }
+        Ok(bound)
+    }
+
+    /// Waits while home is away.
+    async fn patiently<F: Future<Output = Result<(), StoreError>>>(
+        &self,
+        attempt: impl Fn() -> F,
+    ) -> Result<(), String> {
+        let mut backoff = Backoff::new(self.retry);
+        loop {
+            match attempt().await {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Transient(reason)) => {
+                    self.sinks.health.yellow(PART, format!("new plugins wait for home: {reason}"));
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+            backoff.wait().await;
+        }
+    }
+
+    async fn prepare(&self, home: &Store, files: &[LoadedFile], generation: &Generation) -> Result<(), StoreError> {
+        states::prepare(home, generation).await?;
+        if self.archives {
+            let is_new = |file: &&LoadedFile| !self.loaded.files.iter().any(|before| before.bytes == file.bytes);
+            archive(home, files.iter().filter(is_new)).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish(&mut self, files: Vec<LoadedFile>, bound: Bound) -> Result<(), String> {
+        let before = self.serving.now();
+        let plugins = Arc::clone(bound.processor.generation.plugins());
+        let id = bound.processor.generation.id();
+        let is_new = plugins.len() != before.generation.plugins().len()
+            || plugins.iter().zip(before.generation.plugins().iter()).any(|(one, other)| !Arc::ptr_eq(one, other));
+        if is_new {
+            if let Some(home) = self.sinks.home() {
+                self.patiently(|| note(home, &bound.processor.generation)).await?;
+            }
+            self.sinks.tally.serve(&plugins);
+            self.serving.publish(Arc::new(bound.processor));
+            let named: Vec<String> = plugins.iter().map(|plugin| about(plugin)).collect();
+            tracing::info!(generation = %id, before = %before.generation.id(), "plugins serve: {}", named.join(", "));
+            self.loader.keep_good(&files).await;
+        }
+        self.loaded.files = files;
+        Ok(())
+    }
+}

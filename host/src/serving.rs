@@ -1,0 +1,39 @@
+//! What serves. A batch is begun and ended by the processor that served when it was begun; publishing another one is one store of a
+//! pointer, and nobody waits for it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::process::Processor;
+
+/// The processor that batches are begun with.
+#[derive(Debug)]
+pub struct Serving {
+    current: ArcSwap<Processor>,
+    changes: watch::Sender<()>,
+}
+
+impl Serving {
+    /// Begins with `processor`.
+    pub fn new(processor: Arc<Processor>) -> Self {
+        Self { current: ArcSwap::new(processor), changes: watch::Sender::new(()) }
+    }
+
+    /// The one that serves now.
+    pub fn now(&self) -> Arc<Processor> {
+        self.current.load_full()
+    }
+
+    /// Has `processor` serve from now on.
+    pub fn publish(&self, processor: Arc<Processor>) {
+        self.current.store(processor);
+        self.changes.send_replace(());
+    }
+
+    /// Tells of each one that is published from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+}

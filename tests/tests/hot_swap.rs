@@ -1,0 +1,281 @@
+//! What is done to the plugin directory of a running pipeline serves a moment later, or changes nothing; and no event notices.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, their helpers too")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ChildStdin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmill_tests::admin::Admin;
+use wasmill_tests::pipeline::{PATIENCE, Pipeline, Ran, Running, built};
+
+const YAML: &str = "
+name: swaps
+source: { stdin: {} }
+plugins: plugins.d
+required_plugins: [enrich-env]
+batch: { events_max: 20 }
+admin: 127.0.0.1:0
+sinks:
+  rows: { sqlite: { path: out.db, table: events, create: true, columns: { n: n, place: $offset, mark: mark, digest: $digest } } }
+";
+
+/// So that each generation has some events.
+const SOME: Duration = Duration::from_millis(100);
+
+/// Settings of `enrich-env` that mark events.
+fn marking(mark: &str) -> String {
+    format!("config: {{ env: test, constants: {{ mark: {mark} }} }}\n")
+}
+
+/// Writes events without end, numbered from zero.
+struct Feeder {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<usize>,
+}
+
+impl Feeder {
+    fn start(mut input: ChildStdin) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut fed = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                let lines: String = (fed..fed + 10).map(|n| format!("{{\"n\":{n},\"key\":\"k\"}}\n")).collect();
+                input.write_all(lines.as_bytes()).unwrap();
+                fed += 10;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            fed
+        });
+        Self { stop, thread }
+    }
+
+    /// Ends the input; how many events there were.
+    fn end(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+/// A pipeline at work, whose plugins change.
+struct Swapping<'p> {
+    pipeline: &'p Pipeline,
+    running: Running,
+    feeder: Feeder,
+    /// Generations that served after the first.
+    swaps: usize,
+}
+
+impl<'p> Swapping<'p> {
+    fn start(pipeline: &'p Pipeline) -> Self {
+        let (mut running, input) = pipeline.start_open(&["run", "pipeline.yaml", "--format", "json"]);
+        running.wait_for_log("admin pages on");
+        let feeder = Feeder::start(input);
+        std::thread::sleep(SOME);
+        Self { pipeline, running, feeder, swaps: 0 }
+    }
+
+    /// Does something to the directory, and waits until it serves.
+    fn swap(&mut self, change: impl FnOnce()) {
+        change();
+        self.swaps += 1;
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while self.running.log().matches("plugins serve: ").count() < self.swaps {
+            assert!(std::time::Instant::now() < deadline, "not swapped:\n{}", self.running.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(SOME);
+    }
+
+    /// Does something to the directory, and waits until it is told why it does not serve.
+    fn refuse(&mut self, why: &str, change: impl FnOnce()) {
+        change();
+        self.running.wait_for_log(why);
+        assert_eq!(self.running.log().matches("plugins serve: ").count(), self.swaps, "{}", self.running.log());
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.pipeline.path("plugins.d").join(name)
+    }
+
+    fn plugins_health(&mut self) -> String {
+        let (_, page) = Admin::of(&mut self.running).get("/health/ready");
+        let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+        page["parts"]["plugins"]["state"].as_str().unwrap().to_owned()
+    }
+
+    /// Ends it, and looks whether every event is stored once and in order, and each generation served without a break.
+    fn end(self) -> Ran {
+        let fed = self.feeder.end();
+        let ran = self.running.wait(PATIENCE);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let rows = self.pipeline.sqlite("out.db", "SELECT n, digest, place FROM events ORDER BY rowid");
+        assert_eq!(rows.len(), fed);
+        assert!(rows.iter().zip(0..).all(|(row, n)| row[0] == n.to_string()), "an event is out of order");
+        let turns: Vec<&[Vec<String>]> = rows.chunk_by(|one, next| one[1] == next[1]).collect();
+        assert_eq!(turns.len(), self.swaps + 1, "{}", ran.stderr);
+        // Home knows of each when it began, and where.
+        let history = history(self.pipeline);
+        assert_eq!(history.len(), turns.len(), "{history:?}");
+        for (turn, served) in turns.iter().zip(&history) {
+            assert_eq!(served["generation"], turn[0][1]);
+            assert_eq!(served["from"][0]["offset"].to_string(), turn[0][2], "{served}");
+        }
+        ran.assert_sums(&["rows"]);
+        ran
+    }
+}
+
+/// What `wasmill plugin history` tells.
+fn history(pipeline: &Pipeline) -> Vec<serde_json::Value> {
+    let told = pipeline.start_with(&["plugin", "history", "pipeline.yaml", "--format", "json"], b"").wait(PATIENCE);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn wasm(path: &Path) -> PathBuf {
+    path.with_added_extension("wasm")
+}
+
+fn yaml(path: &Path) -> PathBuf {
+    path.with_added_extension("yaml")
+}
+
+/// Adds a plugin that leaves these events as they are.
+fn add_clean(path: &Path) {
+    fs::write(yaml(path), "config: { fields: [message] }\n").unwrap();
+    fs::copy(built("enrich-clean"), wasm(path)).unwrap();
+}
+
+#[test]
+fn every_change_of_the_directory_serves_and_no_event_is_lost_doubled_or_out_of_order() {
+    let pipeline = Pipeline::new(YAML).plugin(10, "enrich-env", &marking("a"));
+    let mut at_work = Swapping::start(&pipeline);
+    let [first, second, third] = ["10-enrich-env", "20-enrich-clean", "05-enrich-clean"].map(|name| at_work.path(name));
+    at_work.swap(|| fs::write(yaml(&first), marking("b")).unwrap());
+    at_work.swap(|| add_clean(&second));
+    at_work.swap(|| [wasm, yaml].into_iter().for_each(|of| fs::rename(of(&second), of(&third)).unwrap()));
+    at_work.swap(|| {
+        // As an editor does.
+        fs::write(at_work_path(&pipeline, ".10-enrich-env.yaml.swp"), marking("c")).unwrap();
+        fs::rename(at_work_path(&pipeline, ".10-enrich-env.yaml.swp"), yaml(&first)).unwrap();
+    });
+    at_work.swap(|| [wasm, yaml].into_iter().for_each(|of| fs::remove_file(of(&third)).unwrap()));
+    at_work.swap(|| {
+        // A slow copy: what is there of it is no plugin yet.
+        let bytes = fs::read(built("validate-event")).unwrap();
+        let mut file = fs::File::create(at_work_path(&pipeline, "00-validate-event.wasm")).unwrap();
+        for piece in bytes.chunks(bytes.len() / 8 + 1) {
+            file.write_all(piece).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        fs::write(at_work_path(&pipeline, "00-validate-event.yaml"), "config: { fields: { n: { required: true } } }\n")
+            .unwrap();
+    });
+    assert_eq!(at_work.plugins_health(), "green");
+    let ran = at_work.end();
+    let marks = pipeline.sqlite("out.db", "SELECT mark FROM events GROUP BY mark ORDER BY min(n)");
+    assert_eq!(marks.concat(), ["a", "b", "c"]);
+    proves_a_row(&pipeline);
+    let report = ran.report();
+    let counted = |name: &str| {
+        let plugins = report["plugins"].as_array().unwrap().iter().filter(|plugin| plugin["name"] == name);
+        plugins.map(|plugin| plugin["events"].as_u64().unwrap()).collect::<Vec<u64>>()
+    };
+    // One digest with three configurations saw every event once.
+    assert_eq!(counted("enrich-env").len(), 3, "{report}");
+    assert_eq!(counted("enrich-env").iter().sum::<u64>(), report["received"].as_u64().unwrap(), "{report}");
+    assert!(counted("enrich-clean")[0] > 0 && counted("validate-event")[0] > 0, "{report}");
+}
+
+/// Finds the files that made a row.
+fn proves_a_row(pipeline: &Pipeline) {
+    let rows = pipeline.sqlite("out.db", "SELECT digest FROM events ORDER BY random() LIMIT 1");
+    let served = history(pipeline).into_iter().find(|served| served["generation"] == rows[0][0]).unwrap();
+    let plugins = served["plugins"].as_array().unwrap();
+    assert!(!plugins.is_empty());
+    for plugin in plugins {
+        let (name, digest) = (plugin["name"].as_str().unwrap(), plugin["digest"].as_str().unwrap());
+        let kept =
+            pipeline.sqlite("out.db", &format!("SELECT hex(file) FROM wasmill_plugins WHERE digest = '{digest}'"));
+        let file: String = fs::read(built(name)).unwrap().iter().map(|byte| format!("{byte:02X}")).collect();
+        assert!(kept[0][0] == file, "{name} {digest}");
+    }
+}
+
+fn at_work_path(pipeline: &Pipeline, name: &str) -> PathBuf {
+    pipeline.path("plugins.d").join(name)
+}
+
+#[test]
+fn bad_directory_changes_nothing_and_a_start_goes_on_with_what_served() {
+    let pipeline = Pipeline::new(YAML).plugin(10, "enrich-env", &marking("a"));
+    let mut at_work = Swapping::start(&pipeline);
+    let bad = at_work.path("20-bad.wasm");
+    at_work.refuse("20-bad.wasm\\\" (digest ", || fs::write(&bad, b"no component").unwrap());
+    assert_eq!(at_work.plugins_health(), "yellow");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(at_work.running.log().matches("20-bad.wasm").count(), 1, "it is not tried again and again");
+    let good = at_work.path("10-enrich-env.wasm");
+    let (away, settings) = (pipeline.path("away.wasm"), at_work.path("10-enrich-env.yaml"));
+    fs::remove_file(&bad).unwrap();
+    at_work.refuse("the plugin enrich-env is required", || {
+        fs::rename(&good, &away).unwrap();
+        fs::remove_file(&settings).unwrap();
+    });
+    fs::write(&settings, marking("a")).unwrap();
+    fs::rename(&away, &good).unwrap();
+    let directory = pipeline.path("plugins.d");
+    let gone = pipeline.path("plugins.gone");
+    at_work.refuse("the plugin directory cannot be read", || fs::rename(&directory, &gone).unwrap());
+    fs::rename(&gone, &directory).unwrap();
+    at_work.swap(|| fs::write(&settings, marking("b")).unwrap());
+    assert_eq!(at_work.plugins_health(), "green");
+    fs::write(&bad, b"no component").unwrap();
+    at_work.end();
+
+    let ran = pipeline.run(b"{\"n\":-1}\n");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("20-bad.wasm") && ran.stderr.contains("what served before serves on"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(pipeline.sqlite("out.db", "SELECT mark FROM events WHERE n = -1").concat(), ["b"]);
+}
+
+#[test]
+fn state_goes_on_through_swaps_and_with_a_plugin_that_comes_back() {
+    let pipeline = Pipeline::new(
+        "name: counting\nsource: { stdin: {} }\nplugins: plugins.d\nbatch: { events_max: 20 }\nadmin: 127.0.0.1:0\nsinks:\n  \
+         rows: { sqlite: { path: out.db, table: events, create: true, columns: { n: n, place: $offset, digest: $digest } } }\n  \
+         alerts: { from: alerts, sqlite: { path: out.db, table: alerts, create: true, columns: { summary: summary } } }\n",
+    )
+    .plugin(10, "counter", "grants: [state]\n");
+    let mut at_work = Swapping::start(&pipeline);
+    let [counter, settings] = ["10-counter.wasm", "10-counter.yaml"].map(|name| at_work.path(name));
+    let (away, clean) = (pipeline.path("away.wasm"), at_work.path("20-enrich-clean"));
+    at_work.swap(|| add_clean(&clean));
+    at_work.swap(|| {
+        fs::rename(&counter, &away).unwrap();
+        fs::remove_file(&settings).unwrap();
+    });
+    at_work.swap(|| {
+        fs::write(&settings, "grants: [state]\nlimits: { log_lines: 7 }\n").unwrap();
+        fs::rename(&away, &counter).unwrap();
+    });
+    at_work.end();
+    // Each event that the counter saw has the next number.
+    let counts: Vec<usize> = pipeline
+        .sqlite("out.db", "SELECT summary FROM alerts ORDER BY rowid")
+        .iter()
+        .map(|row| row[0].split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(counts.len() > 100 && counts.iter().zip(1..).all(|(count, n)| *count == n), "{counts:?}");
+}
