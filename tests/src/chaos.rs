@@ -17,6 +17,7 @@ mod memory;
 mod outlets;
 mod rates;
 mod store;
+mod swap;
 mod verify;
 
 use std::fmt;
@@ -52,6 +53,8 @@ pub enum Fault<'a> {
     SecondWorker(Leave),
     /// Each of three sinks is away for a while in turn, and events keep coming.
     TakeAway(Away<'a>),
+    /// The plugins change under load, every third time for bad ones, and the worker is killed once.
+    Swap,
 }
 
 /// Sinks that are taken away: the run's database, and two more that get its alerts, a topic and a webhook.
@@ -75,6 +78,7 @@ impl Fault<'_> {
             Self::RestartBroker(_) => "a broker restart",
             Self::SecondWorker(Leave::Stop) => "a second worker that joins and is stopped",
             Self::SecondWorker(Leave::Kill) => "a second worker that joins and is killed",
+            Self::Swap => "other plugins",
             Self::TakeAway(_) => "a database, a topic and a webhook that are away",
         }
     }

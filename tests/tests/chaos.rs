@@ -60,6 +60,13 @@ fn each_event_is_stored_once_through_restarts_of_the_database_and_the_worker_run
 }
 
 #[test]
+fn each_event_is_stored_once_while_the_plugins_change_and_the_worker_is_killed() {
+    let Some(brokers) = services::kafka() else { return };
+    let Some(database) = Database::create() else { return };
+    expect_exactly_once(Fault::Swap, 12, true, &brokers, &Store::Timescale(database));
+}
+
+#[test]
 fn each_event_is_stored_once_through_a_restart_of_the_broker_and_the_worker_runs_on() {
     let Some(mut server) = services::own_kafka() else { return };
     let Some(database) = Database::create() else { return };

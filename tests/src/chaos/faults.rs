@@ -12,7 +12,7 @@ use crate::pipeline::{PATIENCE, Pipeline, Ran, Running};
 use xtask::services::{Recipe, Server};
 
 /// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(5);
+pub(super) const LOOK: Duration = Duration::from_millis(5);
 /// The most lines of a worker's log in a message.
 const LOG_LINES: usize = 60;
 /// A kill that follows a start comes within this many milliseconds: in the set-up, while the group is joined, in the first
@@ -53,6 +53,7 @@ impl Scene {
             Fault::RestartBroker(server) => self.restart("broker", server, times),
             Fault::SecondWorker(leave) => self.second_worker(leave, times),
             Fault::TakeAway(away) => self.take_away(away, times),
+            Fault::Swap => self.swap(times),
         }
     }
 
@@ -91,7 +92,7 @@ impl Scene {
     }
 
     /// Numbers of committed events, one by chance in each part of the run.
-    fn moments(&mut self, times: usize) -> Vec<u64> {
+    pub(super) fn moments(&mut self, times: usize) -> Vec<u64> {
         let part = self.events * 9 / 10 / times.max(1) as u64;
         (0..times as u64).map(|number| number * part + self.random.u64(..part)).collect()
     }
@@ -160,7 +161,7 @@ impl Scene {
     }
 
     /// Waits until so many events are committed.
-    fn reach(&mut self, worker: &mut Running, committed: u64) -> Result<()> {
+    pub(super) fn reach(&mut self, worker: &mut Running, committed: u64) -> Result<()> {
         self.wait(worker, &format!("{committed} committed events"), |_, progress| Ok(progress.committed() >= committed))
     }
 

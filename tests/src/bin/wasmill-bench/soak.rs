@@ -22,6 +22,9 @@ pub(crate) struct SoakArgs {
     /// How often the worker is killed
     #[arg(long, default_value_t = 10)]
     kills: usize,
+    /// How often the plugins change
+    #[arg(long, default_value_t = 200)]
+    swaps: usize,
     /// How often a server is restarted, and how often a second worker joins
     #[arg(long, default_value_t = 3)]
     faults: usize,
@@ -31,7 +34,7 @@ pub(crate) struct SoakArgs {
     /// A clone of <https://github.com/logpai/loghub>, for public_logs
     #[arg(long, value_name = "DIR")]
     logs: Option<PathBuf>,
-    /// Which runs, all without one: timescale, sqlite, kafka, database, broker, away, leave, killed, public_logs
+    /// Which runs, all without one: timescale, sqlite, kafka, database, broker, swap, away, leave, killed, public_logs
     names: Vec<String>,
 }
 
@@ -40,12 +43,13 @@ type Run = fn(&SoakArgs, u64) -> Result<Outcome>;
 /// Events a second while sinks are away.
 const AWAY_RATE: u64 = 3_000;
 
-const RUNS: [(&str, Run); 8] = [
+const RUNS: [(&str, Run); 9] = [
     ("timescale", timescale),
     ("sqlite", sqlite),
     ("kafka", kafka),
     ("database", database),
     ("broker", broker),
+    ("swap", swap),
     ("away", away),
     ("leave", |args, seed| second_worker(args, seed, Leave::Stop)),
     ("killed", |args, seed| second_worker(args, seed, Leave::Kill)),
@@ -108,6 +112,10 @@ fn public_logs(args: &SoakArgs) -> Result<()> {
 
 fn timescale(args: &SoakArgs, seed: u64) -> Result<Outcome> {
     run(Plan { is_static: true, ..args.plan(seed, Fault::Kill, args.kills) }, &brokers()?, &shared_timescale()?)
+}
+
+fn swap(args: &SoakArgs, seed: u64) -> Result<Outcome> {
+    run(Plan { is_static: true, ..args.plan(seed, Fault::Swap, args.swaps) }, &brokers()?, &shared_timescale()?)
 }
 
 fn sqlite(args: &SoakArgs, seed: u64) -> Result<Outcome> {
