@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Stage};
-use wasmill_engine::{Cost, Plugin, StateDelta};
+use wasmill_engine::{Cost, Plugins, StateDelta};
 
 use crate::lookups::LookedUp;
 use crate::process::refusal;
@@ -23,7 +23,7 @@ pub struct Delivery {
     /// The digest of the generation that ran.
     pub generation: Digest,
     /// Its plugins; `costs` go by their index.
-    pub plugins: Arc<[Arc<Plugin>]>,
+    pub plugins: Plugins,
     /// When its batch began to be processed.
     pub received: Instant,
     /// Events that a validator dropped.

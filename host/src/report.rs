@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use wasmill_core::{Digest, PluginRef};
-use wasmill_engine::Plugin;
+use wasmill_engine::{Plugin, Plugins};
 
 use crate::delivery::Delivery;
 use crate::recent::{LastMinute, Recent};
@@ -126,7 +126,7 @@ struct PluginCounts {
     /// By index of `keys`.
     reports: Vec<PluginReport>,
     /// The plugins of the generation that was counted last, and where they are counted.
-    last: Option<(Arc<[Arc<Plugin>]>, Vec<usize>)>,
+    last: Option<(Plugins, Vec<usize>)>,
 }
 
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl Tally {
     }
 
     /// Has the report name plugins that serve from now on, though nothing of theirs is committed yet.
-    pub fn serve(&self, plugins: &Arc<[Arc<Plugin>]>) {
+    pub fn serve(&self, plugins: &Plugins) {
         self.lock().plugins.find(plugins);
     }
 
@@ -267,7 +267,7 @@ impl Counts {
 
 impl PluginCounts {
     /// Finds where these plugins are counted.
-    fn find(&mut self, plugins: &Arc<[Arc<Plugin>]>) {
+    fn find(&mut self, plugins: &Plugins) {
         if self.last.as_ref().is_none_or(|(last, _)| !Arc::ptr_eq(last, plugins)) {
             let places = plugins.iter().map(|plugin| self.place(plugin)).collect();
             self.last = Some((Arc::clone(plugins), places));

@@ -82,8 +82,8 @@ pub async fn prepare(home: &Store, generation: &Generation) -> Result<(), StoreE
 pub fn suits(serving: &Generation, next: &Generation) -> Result<(), StoreError> {
     for plugin in stateful(next) {
         let Some(state) = plugin.state().filter(|state| !state.is_reset) else { continue };
-        let others = serving.states().filter(|other| other.name == state.name);
-        if let Some(other) = others.filter(|other| other.version != state.version).next() {
+        let mut others = serving.states().filter(|other| other.name == state.name);
+        if let Some(other) = others.find(|other| other.version != state.version) {
             return Err(other_version(plugin, other.version));
         }
     }

@@ -14,10 +14,13 @@ use crate::state::{LaneMemory, States};
 use crate::step::{Kind, Run};
 use crate::watch::Watch;
 
+/// The plugins of a generation, in the order of their files.
+pub type Plugins = Arc<[Arc<Plugin>]>;
+
 /// A set of plugins, with the columns that they read. A batch runs in exactly one generation.
 #[derive(Debug)]
 pub struct Generation {
-    plugins: Arc<[Arc<Plugin>]>,
+    plugins: Plugins,
     /// What each plugin reads, by its index.
     sources: Vec<Vec<Source>>,
     /// What each validator requires: column and field.
@@ -40,7 +43,7 @@ pub struct Worker {
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Its plugins: two generations may have one id and other limits.
-    plugins: Option<Arc<[Arc<Plugin>]>>,
+    plugins: Option<Plugins>,
     pub(crate) instances: HashMap<usize, Instance>,
     /// Fuel per event of the last batch.
     pub(crate) appetites: HashMap<(usize, Kind), u64>,
@@ -101,7 +104,7 @@ impl Generation {
     }
 
     /// Its plugins, in order; [`Outcome::costs`] and [`crate::Running::plugin`] go by their index.
-    pub fn plugins(&self) -> &Arc<[Arc<Plugin>]> {
+    pub fn plugins(&self) -> &Plugins {
         &self.plugins
     }
 

@@ -35,7 +35,7 @@ pub use blame::{GUILTY_MIN, WINDOW_OFFSETS};
 pub use compile::{COMPILE_ARGUMENT, CompileLimits, Compiler, compile_child_main};
 pub use contract::{INTERFACE_VERSION, Kinds};
 pub use error::{EngineError, LoadError, Reason};
-pub use generation::{Generation, Worker};
+pub use generation::{Generation, Plugins, Worker};
 pub use grants::Grant;
 pub use limits::{Limits, MEMORY_BYTES_CEILING, TABLE_ELEMENTS_CEILING};
 pub use load::{Engine, EngineOptions, InstanceMode, OtherState, Plugin, PluginSpec, StateUse};
