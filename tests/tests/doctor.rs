@@ -122,9 +122,9 @@ fn rights_that_are_printed_suffice_and_each_that_is_missing_is_told() {
     let (ran, findings) = doctor(&pipeline);
     assert_eq!(ran.code, Some(0), "{findings:#?}");
 
-    // As a wasmill left it that had no states yet.
+    // As a wasmill left it that kept no history yet.
     database
-        .psql("DROP TABLE wasmill_states, wasmill_state; UPDATE wasmill_schema SET version = version - 1")
+        .psql("DROP TABLE wasmill_generations; UPDATE wasmill_schema SET version = version - 1")
         .expect("an older version");
     let (_, findings) = doctor(&pipeline);
     assert_finding(&findings, "sink rows", "wrong", "what `wasmill validate` prints with `--sql`");
