@@ -5,6 +5,7 @@
 //! first task stops reading, and the source stops fetching: back-pressure without a buffer that grows.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -58,6 +59,8 @@ pub struct LaneParts {
     pub serving: Arc<Serving>,
     /// What `memory` is for.
     pub processor: Arc<Processor>,
+    /// How often others had been published when it took up those that it works with.
+    pub taken_up: Arc<AtomicU64>,
     /// Whose batches they are.
     pub partition: Arc<PartitionId>,
     /// Where plugins run.
@@ -94,8 +97,8 @@ pub fn lane(parts: LaneParts, reader: impl Reader) -> (LaneStop, impl Future<Out
 async fn run(parts: LaneParts, reader: impl Reader, stopped: watch::Receiver<bool>) -> LaneEnd {
     let (ready, queue) = mpsc::channel(READY_BATCHES);
     let (settled, settles) = watch::channel(i64::MIN);
-    let LaneParts { serving, processor, partition, engine, sinks, leases, memory, committed } = parts;
-    let swap = Swap { serving, sinks: Arc::clone(&sinks), partition, handed_over: i64::MIN, settles };
+    let LaneParts { serving, processor, taken_up, partition, engine, sinks, leases, memory, committed } = parts;
+    let swap = Swap { serving, taken_up, sinks: Arc::clone(&sinks), partition, handed_over: i64::MIN, settles };
     let receiving = receive(reader, swap, (processor, memory), engine, ready, stopped);
     let committed = Box::new(move |offset| {
         committed(offset);
@@ -113,6 +116,7 @@ async fn run(parts: LaneParts, reader: impl Reader, stopped: watch::Receiver<boo
 /// How a lane goes over to other plugins.
 struct Swap {
     serving: Arc<Serving>,
+    taken_up: Arc<AtomicU64>,
     sinks: Arc<Sinks>,
     partition: Arc<PartitionId>,
     /// Up to where batches were handed over to be committed.
@@ -129,6 +133,8 @@ impl Swap {
         processor: Arc<Processor>,
         mut memory: LaneMemory,
     ) -> Result<(Arc<Processor>, LaneMemory), LaneEnd> {
+        // Counted before: what is published in between is taken up, and counts as not.
+        let count = self.serving.count();
         let now = self.serving.now();
         if Arc::ptr_eq(&now, &processor) {
             return Ok((processor, memory));
@@ -144,6 +150,7 @@ impl Swap {
                 memory = remembered.map_err(|reason| LaneEnd::Paused(Pause { reason, again: true }))?;
             }
         }
+        self.taken_up.store(count, Ordering::Relaxed);
         Ok((now, memory))
     }
 }

@@ -12,13 +12,14 @@ use crate::process::Processor;
 #[derive(Debug)]
 pub struct Serving {
     current: ArcSwap<Processor>,
-    changes: watch::Sender<()>,
+    /// How often another one was published.
+    changes: watch::Sender<u64>,
 }
 
 impl Serving {
     /// Begins with `processor`.
     pub fn new(processor: Arc<Processor>) -> Self {
-        Self { current: ArcSwap::new(processor), changes: watch::Sender::new(()) }
+        Self { current: ArcSwap::new(processor), changes: watch::Sender::new(0) }
     }
 
     /// The one that serves now.
@@ -29,11 +30,16 @@ impl Serving {
     /// Has `processor` serve from now on.
     pub fn publish(&self, processor: Arc<Processor>) {
         self.current.store(processor);
-        self.changes.send_replace(());
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
-    /// Tells of each one that is published from now on.
-    pub fn changes(&self) -> watch::Receiver<()> {
+    /// How often another one was published so far, told of each further time.
+    pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// How often another one was published so far.
+    pub fn count(&self) -> u64 {
+        *self.changes.borrow()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -103,6 +104,7 @@ struct Lanes<'a> {
 struct Running {
     id: u64,
     partition: Arc<PartitionId>,
+    taken_up: Arc<AtomicU64>,
     stop: LaneStop,
     abort: AbortHandle,
 }
@@ -202,6 +204,7 @@ impl Lanes<'_> {
     async fn begin(&mut self, names: &[TopicPartition]) -> Result<(), String> {
         let kafka_error = |error: KafkaError| error.to_string();
         let partitions = self.source.identify(names).await.map_err(kafka_error)?;
+        let taken_up = self.built.serving.count();
         let processor = self.built.serving.now();
         let mut begins = Vec::with_capacity(partitions.len());
         let mut leases = Vec::with_capacity(partitions.len());
@@ -227,7 +230,7 @@ impl Lanes<'_> {
         let offsets: Vec<i64> = begins.iter().map(|begin| begin.offset).collect();
         let readers = self.source.begin(begins).await.map_err(kafka_error)?;
         for ((((name, reader), leases), offset), well) in names.iter().zip(readers).zip(leases).zip(offsets).zip(well) {
-            self.start_lane(name, reader, Arc::clone(&processor), leases, offset);
+            self.start_lane(name, reader, (Arc::clone(&processor), taken_up), leases, offset);
             if well {
                 self.built.status.health.green(&part(name));
             }
@@ -262,7 +265,7 @@ impl Lanes<'_> {
         &mut self,
         name: &TopicPartition,
         reader: PartitionReader,
-        processor: Arc<Processor>,
+        (processor, taken_up): (Arc<Processor>, u64),
         (leases, memory): (crate::sinks::Leases, LaneMemory),
         offset: i64,
     ) {
@@ -282,9 +285,11 @@ impl Lanes<'_> {
                 committer.commit(&partition, offset);
             })
         };
+        let taken_up = Arc::new(AtomicU64::new(taken_up));
         let parts = LaneParts {
             serving: Arc::clone(&self.built.serving),
             processor,
+            taken_up: Arc::clone(&taken_up),
             partition: Arc::clone(&partition),
             engine: self.built.engine.clone(),
             sinks: Arc::clone(&self.built.sinks),
@@ -297,7 +302,7 @@ impl Lanes<'_> {
             let (id, name) = (self.started, name.clone());
             async move { (id, name, lane.await) }
         });
-        self.running.insert(name.clone(), Running { id: self.started, partition, stop, abort });
+        self.running.insert(name.clone(), Running { id: self.started, partition, taken_up, stop, abort });
         self.started += 1;
     }
 
@@ -326,8 +331,10 @@ impl Lanes<'_> {
                 if self.options.until_end && !pause.again {
                     return Some(RunEnd::Stuck(pause.reason));
                 }
+                let has_others = running.taken_up.load(Ordering::Relaxed) < self.built.serving.count();
                 match pause.again {
                     true => drop(self.waiting.insert(name, Instant::now() + PAUSE)),
+                    false if has_others => drop(self.waiting.insert(name, Instant::now())),
                     false => drop(self.paused.insert(name)),
                 }
             }

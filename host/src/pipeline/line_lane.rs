@@ -46,7 +46,8 @@ pub(super) async fn run(config: &Config, built: Built, mut stop: watch::Receiver
         Box::new(move |offset| status.committed(&partition, offset))
     };
     let Built { serving, engine, sinks, .. } = built;
-    let parts = LaneParts { serving, processor, partition, engine, sinks, leases, memory, committed };
+    let taken_up = Arc::default();
+    let parts = LaneParts { serving, processor, taken_up, partition, engine, sinks, leases, memory, committed };
     let (asker, lane) = lane(parts, reader);
     tokio::pin!(lane);
     let end = tokio::select! {
