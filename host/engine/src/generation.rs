@@ -108,6 +108,12 @@ impl Generation {
         &self.plugins
     }
 
+    /// Whether its plugins are these, as they were loaded: with their limits, and not only by their digests.
+    pub fn is_of(&self, plugins: &Plugins) -> bool {
+        let is_same = |(one, other): (&Arc<Plugin>, &Arc<Plugin>)| Arc::ptr_eq(one, other);
+        self.plugins.len() == plugins.len() && self.plugins.iter().zip(plugins.iter()).all(is_same)
+    }
+
     /// The states that its plugins keep.
     pub fn states(&self) -> impl Iterator<Item = &StateUse> {
         self.plugins.iter().filter_map(|plugin| plugin.state())
@@ -154,7 +160,7 @@ impl Generation {
         outcome: &mut Outcome,
     ) -> Result<(), Broken> {
         let (blame, states) = memory;
-        if worker.kept.plugins.as_ref().is_none_or(|plugins| !Arc::ptr_eq(plugins, &self.plugins)) {
+        if !worker.kept.plugins.as_ref().is_some_and(|plugins| self.is_of(plugins)) {
             worker.kept = Kept { plugins: Some(Arc::clone(&self.plugins)), ..Kept::default() };
         }
         for kind in [Kind::Validator, Kind::Enricher, Kind::Alerter] {

@@ -128,9 +128,7 @@ impl Swap {
         let before = self.serving.now();
         let plugins = Arc::clone(bound.processor.generation.plugins());
         let id = bound.processor.generation.id();
-        let is_new = plugins.len() != before.generation.plugins().len()
-            || plugins.iter().zip(before.generation.plugins().iter()).any(|(one, other)| !Arc::ptr_eq(one, other));
-        if is_new {
+        if !before.generation.is_of(&plugins) {
             if let Some(home) = self.sinks.home() {
                 self.patiently(|| note(home, &bound.processor.generation)).await?;
             }
