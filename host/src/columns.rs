@@ -77,6 +77,7 @@ enum Source {
     Timestamp,
     Header(Box<[u8]>),
     Digest,
+    Skipped,
 }
 
 impl BoundColumns {
@@ -158,6 +159,10 @@ fn bind(column: &TypedColumn, projection: &mut ProjectionBuilder) -> Result<Boun
         ValueFrom::Digest => {
             require(matches!(kind, ColumnType::Text | ColumnType::Bytea), "text or bytea")?;
             Source::Digest
+        }
+        ValueFrom::Skipped => {
+            require(kind == ColumnType::TextArray, "text[]")?;
+            Source::Skipped
         }
     };
     Ok(BoundColumn { typed: column.clone(), source })

@@ -31,6 +31,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasmill_core::{EventTime, Format, Path};
+use wasmill_engine::{Ceilings, CompileLimits};
 
 use crate::http::SigningKey;
 
@@ -422,6 +423,10 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Where compiled plugins are kept.
     pub cache_dir: PathBuf,
+    /// What compiling one plugin may use.
+    pub compile: CompileLimits,
+    /// The most that limits of plugins may be.
+    pub ceilings: Ceilings,
 }
 
 /// How often and how long a failing sink is tried again: for ever, with jittered exponential backoff.

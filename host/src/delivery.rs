@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Stage};
-use wasmill_engine::{Cost, Plugins, StateDelta};
+use wasmill_core::{Batch, Digest, HeaderRef, PluginRef, Rejection, Skipped, Stage};
+use wasmill_engine::{BreakerTurn, Cost, Plugins, StateDelta};
 
 use crate::lookups::LookedUp;
 use crate::process::refusal;
@@ -34,10 +34,23 @@ pub struct Delivery {
     pub alerts_raised: u64,
     /// What each plugin cost.
     pub costs: Vec<Cost>,
+    /// How breakers of plugins turned.
+    pub turns: Vec<BreakerTurn>,
     /// The answers that look-ups gave, where they are kept with the commit.
     pub looked_up: LookedUp,
     /// What it changed in the states of plugins.
     pub state: Vec<StateDelta>,
+}
+
+/// The offsets from `first` on that passed plugins by in some deliveries, which follow one another; neighbours are one.
+pub fn skipped(deliveries: &[Delivery], first: i64) -> Vec<Skipped> {
+    let mut all = Vec::new();
+    for skipped in deliveries.iter().flat_map(|delivery| &delivery.events.skipped) {
+        if skipped.next > first {
+            Skipped::add(&mut all, &skipped.plugin, skipped.first.max(first), skipped.next);
+        }
+    }
+    all
 }
 
 /// Rows (or lines) for one sink, back to back, so that any part of them can be written alone.

@@ -14,6 +14,7 @@ use wasmill_engine::{Broken, LaneMemory};
 
 use crate::delivery::Delivery;
 use crate::engine_threads::EngineThreads;
+use crate::plugin_breakers::PluginBreakers;
 use crate::process::{Begun, EngineWorker, Processor};
 use crate::serving::Serving;
 use crate::sinks::{Leases, Sinks};
@@ -67,6 +68,8 @@ pub struct LaneParts {
     pub engine: EngineThreads<EngineWorker>,
     /// Where everything goes.
     pub sinks: Arc<Sinks>,
+    /// Where turns of breakers are told.
+    pub breakers: Arc<PluginBreakers>,
     /// The hold on its ledger rows.
     pub leases: Leases,
     /// What plugins remember of the partition.
@@ -97,8 +100,12 @@ pub fn lane(parts: LaneParts, reader: impl Reader) -> (LaneStop, impl Future<Out
 async fn run(parts: LaneParts, reader: impl Reader, stopped: watch::Receiver<bool>) -> LaneEnd {
     let (ready, queue) = mpsc::channel(READY_BATCHES);
     let (settled, settles) = watch::channel(i64::MIN);
-    let LaneParts { serving, processor, taken_up, partition, engine, sinks, leases, memory, committed } = parts;
-    let swap = Swap { serving, taken_up, sinks: Arc::clone(&sinks), partition, handed_over: i64::MIN, settles };
+    let LaneParts { serving, processor, taken_up, partition, engine, sinks, breakers, leases, memory, committed } =
+        parts;
+    breakers.forget(&partition, &[]);
+    sinks.tell_other_generation(&leases, &processor.generation.id());
+    let swap =
+        Swap { serving, taken_up, sinks: Arc::clone(&sinks), breakers, partition, handed_over: i64::MIN, settles };
     let receiving = receive(reader, swap, (processor, memory), engine, ready, stopped);
     let committed = Box::new(move |offset| {
         committed(offset);
@@ -118,6 +125,7 @@ struct Swap {
     serving: Arc<Serving>,
     taken_up: Arc<AtomicU64>,
     sinks: Arc<Sinks>,
+    breakers: Arc<PluginBreakers>,
     partition: Arc<PartitionId>,
     /// Up to where batches were handed over to be committed.
     handed_over: i64,
@@ -150,6 +158,9 @@ impl Swap {
                 memory = remembered.map_err(|reason| LaneEnd::Paused(Pause { reason, again: true }))?;
             }
         }
+        let same = now.generation.same(&processor.generation);
+        memory.forgive_others(&same);
+        self.breakers.forget(&self.partition, &same);
         self.taken_up.store(count, Ordering::Relaxed);
         Ok((now, memory))
     }
@@ -190,15 +201,29 @@ async fn receive(
                 Err(end) => return end,
             },
         };
+        let first = raw.first_offset();
         match process(&processor, &engine, raw, memory).await {
             Ok((delivery, kept)) => {
                 memory = kept;
+                delivery.turns.iter().for_each(|turn| swap.breakers.turned(&swap.partition, turn));
                 swap.handed_over = delivery.events.raw.next_offset();
                 room.send(delivery);
             }
-            Err(pause) => return LaneEnd::Paused(pause),
+            Err(Lost::Broken(broken)) => {
+                broken.turn(first).iter().for_each(|turn| swap.breakers.turned(&swap.partition, turn));
+                let again = matches!(broken, Broken::Engine { .. });
+                return LaneEnd::Paused(Pause { reason: broken.to_string(), again });
+            }
+            Err(Lost::Engine(reason)) => return LaneEnd::Paused(Pause { reason, again: false }),
         }
     }
+}
+
+/// Why a batch came to nothing.
+enum Lost {
+    Broken(Broken),
+    /// An engine thread failed inside the host.
+    Engine(String),
 }
 
 /// Has a batch processed. Where names are to be asked for, that is done between two visits to an engine thread.
@@ -207,7 +232,7 @@ async fn process(
     engine: &EngineThreads<EngineWorker>,
     raw: RawBatch,
     memory: LaneMemory,
-) -> Result<(Delivery, LaneMemory), Pause> {
+) -> Result<(Delivery, LaneMemory), Lost> {
     let begin = move |processor: &Processor, memory: &mut LaneMemory, worker: &mut EngineWorker| {
         processor.begin(raw, memory, worker)
     };
@@ -230,7 +255,7 @@ async fn on_engine<T: Send + 'static>(
     engine: &EngineThreads<EngineWorker>,
     mut memory: LaneMemory,
     part: impl FnOnce(&Processor, &mut LaneMemory, &mut EngineWorker) -> Result<T, Broken> + Send + 'static,
-) -> Result<(T, LaneMemory), Pause> {
+) -> Result<(T, LaneMemory), Lost> {
     let (begun, begins) = oneshot::channel();
     let processed = engine.run({
         let processor = Arc::clone(processor);
@@ -244,16 +269,12 @@ async fn on_engine<T: Send + 'static>(
     let processed = tokio::select! {
         biased;
         processed = processed => processed,
-        stuck = watchdog::stuck(&processor.generation, begins) => {
-            return Err(Pause { reason: stuck.to_string(), again: false });
-        }
+        stuck = watchdog::stuck(&processor.generation, begins) => return Err(Lost::Broken(stuck)),
     };
     match processed {
         Ok((Ok(done), memory)) => Ok((done, memory)),
-        Ok((Err(broken), _)) => {
-            Err(Pause { reason: broken.to_string(), again: matches!(broken, Broken::Engine { .. }) })
-        }
-        Err(lost) => Err(Pause { reason: lost.to_string(), again: false }),
+        Ok((Err(broken), _)) => Err(Lost::Broken(broken)),
+        Err(lost) => Err(Lost::Engine(lost.to_string())),
     }
 }
 

@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod origin;
 pub mod output;
 pub mod pipeline;
+pub mod plugin_breakers;
 pub mod postgres;
 pub mod process;
 pub mod progress;

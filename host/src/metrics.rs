@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use crate::health::PartHealth;
+use crate::plugin_breakers::BreakerCounts;
+use crate::report::PluginReport;
 use crate::status::Status;
 
 /// Most distinct rejection codes shown; the rest is summed under `other`.
@@ -39,10 +41,30 @@ pub enum Metric {
     PluginSeconds,
     /// Events by plugin.
     PluginEvents,
-    /// Traps by plugin.
+    /// Events by plugin that it passed on.
+    PluginPassed,
+    /// Rejections by plugin and code.
+    PluginRejected,
+    /// Dropped events by plugin.
+    PluginDropped,
+    /// Events that passed a plugin by.
+    PluginSkipped,
+    /// Calls by plugin.
+    PluginCalls,
+    /// Failed calls by plugin and what went wrong.
     PluginTraps,
+    /// Instances by plugin.
+    PluginInstances,
+    /// Bytes by plugin and direction.
+    PluginBytes,
+    /// Lanes in which a plugin's breaker is open.
+    PluginBreakerOpen,
+    /// How often it opened.
+    PluginBreakerOpened,
     /// Keys of full states by plugin.
     PluginStateEvicted,
+    /// Log lines by plugin, logged or not.
+    PluginLogLines,
     /// Addresses that were looked up, by outcome.
     Lookups,
     /// Queries of look-ups, by outcome.
@@ -59,7 +81,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of the page.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 31] = [
         Self::Received,
         Self::Delivered,
         Self::Filtered,
@@ -73,8 +95,18 @@ impl Metric {
         Self::PluginFuel,
         Self::PluginSeconds,
         Self::PluginEvents,
+        Self::PluginPassed,
+        Self::PluginRejected,
+        Self::PluginDropped,
+        Self::PluginSkipped,
+        Self::PluginCalls,
         Self::PluginTraps,
+        Self::PluginInstances,
+        Self::PluginBytes,
+        Self::PluginBreakerOpen,
+        Self::PluginBreakerOpened,
         Self::PluginStateEvicted,
+        Self::PluginLogLines,
         Self::Lookups,
         Self::LookupQueries,
         Self::LookupWaits,
@@ -99,8 +131,18 @@ impl Metric {
             Self::PluginFuel => "wasmill_plugin_fuel_total",
             Self::PluginSeconds => "wasmill_plugin_seconds_total",
             Self::PluginEvents => "wasmill_plugin_events_total",
+            Self::PluginPassed => "wasmill_plugin_passed_total",
+            Self::PluginRejected => "wasmill_plugin_rejected_total",
+            Self::PluginDropped => "wasmill_plugin_dropped_total",
+            Self::PluginSkipped => "wasmill_plugin_skipped_total",
+            Self::PluginCalls => "wasmill_plugin_calls_total",
             Self::PluginTraps => "wasmill_plugin_traps_total",
+            Self::PluginInstances => "wasmill_plugin_instances_total",
+            Self::PluginBytes => "wasmill_plugin_bytes_total",
+            Self::PluginBreakerOpen => "wasmill_plugin_breaker_open",
+            Self::PluginBreakerOpened => "wasmill_plugin_breaker_opened_total",
             Self::PluginStateEvicted => "wasmill_plugin_state_evicted_total",
+            Self::PluginLogLines => "wasmill_plugin_log_lines_total",
             Self::Lookups => "wasmill_lookups_total",
             Self::LookupQueries => "wasmill_lookup_queries_total",
             Self::LookupWaits => "wasmill_lookup_waits",
@@ -125,9 +167,21 @@ impl Metric {
             Self::Retries => "Attempts of a sink that failed and were repeated.",
             Self::PluginFuel => "Fuel that a plugin used, about one per WebAssembly instruction.",
             Self::PluginSeconds => "Time spent in a plugin.",
-            Self::PluginEvents => "Events that a plugin saw.",
-            Self::PluginTraps => "Calls into a plugin that trapped.",
+            Self::PluginEvents => {
+                "Events that came to a plugin: it passed them on, rejected or dropped them, or they passed it by."
+            }
+            Self::PluginPassed => "Events that a plugin passed on.",
+            Self::PluginRejected => "Events that were rejected by a plugin or for it, by code.",
+            Self::PluginDropped => "Events that a plugin dropped.",
+            Self::PluginSkipped => "Events that passed a plugin by because its breaker was open.",
+            Self::PluginCalls => "Calls into a plugin.",
+            Self::PluginTraps => "Calls into a plugin that failed, by what went wrong.",
+            Self::PluginInstances => "Instances that were made of a plugin.",
+            Self::PluginBytes => "Bytes that a plugin was handed (in) and answered with (out).",
+            Self::PluginBreakerOpen => "Lanes in which a plugin's breaker is open.",
+            Self::PluginBreakerOpened => "How often a plugin's breaker opened.",
             Self::PluginStateEvicted => "Keys of a plugin's state that had to go because it was full.",
+            Self::PluginLogLines => "Lines that a plugin logged, and those beyond what it may log.",
             Self::Lookups => "Addresses that batches looked up, by outcome.",
             Self::LookupQueries => "Queries that look-ups sent and ended, by outcome.",
             Self::LookupWaits => "1 while batches wait for the answers of look-ups, 0 while nobody answers in time.",
@@ -139,7 +193,7 @@ impl Metric {
 
     const fn kind(self) -> &'static str {
         match self {
-            Self::OpenAlerts | Self::Lag | Self::Healthy | Self::LookupWaits => "gauge",
+            Self::OpenAlerts | Self::Lag | Self::Healthy | Self::LookupWaits | Self::PluginBreakerOpen => "gauge",
             _ => "counter",
         }
     }
@@ -182,30 +236,27 @@ impl Page {
                 }
                 self.by(name, "code", shown.into_iter())
             }
+            Metric::PluginBreakerOpen | Metric::PluginBreakerOpened => {
+                status.breakers.counts().iter().try_for_each(|BreakerCounts { plugin, open, opened }| {
+                    let value = if metric == Metric::PluginBreakerOpen { *open as f64 } else { *opened as f64 };
+                    let digest = format!("{:#}", plugin.digest);
+                    let labels = [("plugin", plugin.name.as_str()), ("version", &plugin.version), ("digest", &digest)];
+                    self.value(name, &labels, value)
+                })
+            }
             Metric::PluginFuel
             | Metric::PluginSeconds
             | Metric::PluginEvents
+            | Metric::PluginPassed
+            | Metric::PluginRejected
+            | Metric::PluginDropped
+            | Metric::PluginSkipped
+            | Metric::PluginCalls
             | Metric::PluginTraps
-            | Metric::PluginStateEvicted => {
-                // One file may stand in the directory twice, with another config each.
-                let mut sums = BTreeMap::new();
-                for plugin in &report.plugins {
-                    let value = match metric {
-                        Metric::PluginFuel => plugin.fuel as f64,
-                        Metric::PluginSeconds => plugin.seconds,
-                        Metric::PluginEvents => plugin.events as f64,
-                        Metric::PluginStateEvicted => plugin.state_evicted as f64,
-                        _ => plugin.traps as f64,
-                    };
-                    let labels = [
-                        ("plugin", plugin.name.as_str()),
-                        ("version", &plugin.version),
-                        ("digest", &plugin.digest[..12]),
-                    ];
-                    *sums.entry(labels).or_insert(0.0) += value;
-                }
-                sums.into_iter().try_for_each(|(labels, value)| self.value(name, &labels, value))
-            }
+            | Metric::PluginInstances
+            | Metric::PluginBytes
+            | Metric::PluginStateEvicted
+            | Metric::PluginLogLines => self.plugins(metric, &report.plugins),
             Metric::Lookups | Metric::LookupQueries | Metric::LookupWaits => self.lookups(metric, status),
             Metric::Lag => {
                 status.lanes().iter().filter_map(|lane| Some((lane, lane.lag?))).try_for_each(|(lane, lag)| {
@@ -218,6 +269,22 @@ impl Page {
                 self.value(name, &[("part", part)], f64::from(u8::from(works)))
             }),
         }
+    }
+
+    fn plugins(&mut self, metric: Metric, plugins: &[PluginReport]) -> fmt::Result {
+        // One file may stand in the directory twice, with another config each.
+        let mut sums = BTreeMap::new();
+        for plugin in plugins {
+            let labels =
+                [("plugin", plugin.name.as_str()), ("version", &plugin.version), ("digest", &plugin.digest[..12])];
+            for (label, value) in values(metric, plugin) {
+                *sums.entry((labels, label)).or_insert(0.0) += value;
+            }
+        }
+        sums.into_iter().try_for_each(|((labels, label), value)| {
+            let labels: Vec<_> = labels.into_iter().chain(label).collect();
+            self.value(metric.name(), &labels, value)
+        })
     }
 
     fn lookups(&mut self, metric: Metric, status: &Status) -> fmt::Result {
@@ -265,6 +332,40 @@ impl Page {
         }
         writeln!(self.0, " {value}")
     }
+}
+
+/// What a metric of a plugin is, with one more label where it has several values.
+fn values(metric: Metric, plugin: &PluginReport) -> Vec<(Option<(&'static str, &str)>, f64)> {
+    let value = match metric {
+        Metric::PluginRejected => {
+            let by_code = plugin.rejections.iter();
+            return by_code.map(|(code, count)| (Some(("code", code.as_str())), *count as f64)).collect();
+        }
+        Metric::PluginTraps => {
+            let by_code = plugin.faults.iter();
+            return by_code.map(|(code, count)| (Some(("code", *code)), *count as f64)).collect();
+        }
+        Metric::PluginBytes => {
+            return [("in", plugin.bytes_in), ("out", plugin.bytes_out)]
+                .map(|(direction, bytes)| (Some(("direction", direction)), bytes as f64))
+                .into();
+        }
+        Metric::PluginLogLines => {
+            return [("logged", plugin.log_lines), ("suppressed", plugin.log_lines_suppressed)]
+                .map(|(outcome, lines)| (Some(("outcome", outcome)), lines as f64))
+                .into();
+        }
+        Metric::PluginSeconds => plugin.seconds,
+        Metric::PluginFuel => plugin.fuel as f64,
+        Metric::PluginPassed => plugin.passed as f64,
+        Metric::PluginDropped => plugin.dropped as f64,
+        Metric::PluginSkipped => plugin.skipped as f64,
+        Metric::PluginCalls => plugin.calls as f64,
+        Metric::PluginInstances => plugin.instances as f64,
+        Metric::PluginStateEvicted => plugin.state_evicted as f64,
+        _ => plugin.events as f64,
+    };
+    vec![(None, value)]
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod provenance;
 mod retention;
 mod rows;
 mod schema;
+mod skipped;
 mod state;
 mod table;
 

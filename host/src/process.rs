@@ -137,8 +137,9 @@ impl Processor {
             rejections.into_iter().map(|rejection| DeadLetter::new(&events, rejection)).collect();
 
         let alerts = self.wants_alerts(&outcome.alerts).then(|| {
-            let (alerts, unreadable) = self.alerts.extract(alert_events(&outcome.alerts, &events.raw));
+            let (mut alerts, unreadable) = self.alerts.extract(alert_events(&outcome.alerts, &events.raw));
             debug_assert!(unreadable.is_empty(), "alerts are rendered as valid JSON");
+            alerts.skipped.clone_from(&events.skipped);
             alerts
         });
         let encoded = self.encode(&events, alerts.as_ref(), &mut dead_letters);
@@ -150,6 +151,7 @@ impl Processor {
             rejected,
             alerts_raised: outcome.alerts.len() as u64,
             costs: outcome.costs,
+            turns: outcome.turns,
             state: outcome.state,
             events,
             alerts,

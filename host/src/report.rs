@@ -55,7 +55,7 @@ pub struct PluginReport {
     pub version: String,
     /// SHA-256 of its file.
     pub digest: String,
-    /// Events that it saw.
+    /// Events that came to it, once for each of its kinds: passed, rejected, dropped and skipped together.
     pub events: u64,
     /// Calls into it, with those repeated to find a guilty event.
     pub calls: u64,
@@ -63,12 +63,33 @@ pub struct PluginReport {
     pub fuel: u64,
     /// Time spent in it.
     pub seconds: f64,
-    /// Events it rejected.
+    /// Events that it passed on.
+    pub passed: u64,
+    /// Events that were rejected: by itself, for want of a field that it requires, because it failed on them, or because its breaker
+    /// was open.
     pub rejected: u64,
-    /// Calls that trapped.
+    /// The same by code.
+    pub rejections: BTreeMap<String, u64>,
+    /// Events it dropped.
+    pub dropped: u64,
+    /// Events that passed it by because its breaker was open.
+    pub skipped: u64,
+    /// Calls that failed.
     pub traps: u64,
+    /// The same by what went wrong.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Instances that were made of it.
+    pub instances: u64,
+    /// Bytes that it was handed.
+    pub bytes_in: u64,
+    /// Bytes that it answered with.
+    pub bytes_out: u64,
     /// Keys of its state that had to go because it was full.
     pub state_evicted: u64,
+    /// Lines that it logged.
+    pub log_lines: u64,
+    /// Lines beyond what it may log.
+    pub log_lines_suppressed: u64,
 }
 
 /// One sink's work.
@@ -237,6 +258,10 @@ impl Tally {
     }
 }
 
+/// Codes that are counted by plugin; what has others is counted as [`OTHER_CODES`].
+const CODES_MAX: usize = 100;
+/// What codes beyond the limit are counted as.
+pub const OTHER_CODES: &str = "other";
 /// The code of what only the database refuses.
 pub const REFUSED_BY_DATABASE: &str = "refused_by_database";
 
@@ -293,8 +318,40 @@ impl PluginCounts {
             plugin.fuel += cost.fuel;
             plugin.seconds += cost.nanos as f64 / 1e9;
             plugin.rejected += cost.rejected;
-            plugin.traps += cost.traps;
+            plugin.dropped += cost.dropped;
+            plugin.skipped += cost.skipped;
+            plugin.passed += cost.passed();
+            plugin.traps += cost.faults.total();
+            for (code, count) in cost.faults.by_code() {
+                *plugin.faults.entry(code).or_default() += count;
+            }
+            plugin.instances += cost.instances;
+            plugin.bytes_in += cost.bytes_in;
+            plugin.bytes_out += cost.bytes_out;
             plugin.state_evicted += cost.state_evicted;
+            plugin.log_lines += cost.log_lines;
+            plugin.log_lines_suppressed += cost.log_lines_suppressed;
+        }
+        self.add_rejections(delivery);
+    }
+
+    /// Counts the codes of rejections. Where a file serves twice, with a configuration each, they go to the first.
+    fn add_rejections(&mut self, delivery: &Delivery) {
+        let of_plugins =
+            delivery.dead_letters.iter().filter_map(|letter| Some((letter.plugin.as_ref()?.digest, letter)));
+        for (digest, letter) in of_plugins {
+            let place = delivery.plugins.iter().position(|plugin| plugin.reference().digest == digest);
+            let places = self.last.as_ref().map_or(&[][..], |(_, places)| places);
+            if let Some(place) = place.and_then(|place| places.get(place)) {
+                let codes = &mut self.reports[*place].rejections;
+                // A plugin may make codes of what it reads.
+                let is_known = codes.len() < CODES_MAX || codes.contains_key(&letter.code);
+                let code = if is_known { letter.code.as_str() } else { OTHER_CODES };
+                match codes.get_mut(code) {
+                    Some(count) => *count += 1,
+                    None => drop(codes.insert(code.to_owned(), 1)),
+                }
+            }
         }
     }
 }
@@ -323,9 +380,19 @@ impl PluginReport {
             calls: 0,
             fuel: 0,
             seconds: 0.0,
+            passed: 0,
             rejected: 0,
+            rejections: BTreeMap::new(),
+            dropped: 0,
+            skipped: 0,
             traps: 0,
+            faults: BTreeMap::new(),
+            instances: 0,
+            bytes_in: 0,
+            bytes_out: 0,
             state_evicted: 0,
+            log_lines: 0,
+            log_lines_suppressed: 0,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
-use wasmill_core::PartitionId;
+use wasmill_core::{Digest, PartitionId};
 use wasmill_engine::{Generation, LaneMemory};
 
 use crate::breaker::Breaker;
@@ -103,6 +103,19 @@ impl Sinks {
     /// Where the lane goes on: what home says; `None` without a home.
     pub fn position(&self, leases: &Leases) -> Option<i64> {
         self.home.map(|home| leases.0[home].next_offset)
+    }
+
+    /// Says so where the lane goes on with another generation than the one that committed last in home: what that ran and did not
+    /// commit, as before a crash, is run again by this one.
+    pub fn tell_other_generation(&self, leases: &Leases, generation: &Digest) {
+        let Some(lease) = self.home.map(|home| &leases.0[home]) else { return };
+        let Some(before) = lease.generation.as_deref().filter(|before| *before != generation.to_string()) else {
+            return;
+        };
+        tracing::info!(
+            partition = %lease.partition, offset = lease.next_offset, before, now = %generation,
+            "the lane goes on with another generation than before: what that ran from the offset on without committing it is run again"
+        );
     }
 
     /// What plugins remember of a partition that was taken over; nothing without a home.

@@ -14,6 +14,7 @@ mod ledger;
 mod open_alerts;
 mod retention;
 mod schema;
+mod skipped;
 mod state;
 
 use std::path::Path;
@@ -122,8 +123,8 @@ impl SqliteStore {
     /// See [`StoreError`].
     pub async fn acquire(&self, partition: &Arc<PartitionId>, start: i64) -> Result<Lease, StoreError> {
         let mut writer = self.writer.lock().await;
-        let row = ledger::acquire(writer.connection().await?, &self.key(partition), start).await?;
-        Ok(Lease { partition: Arc::clone(partition), epoch: row.epoch, next_offset: row.next_offset })
+        let (row, generation) = ledger::acquire(writer.connection().await?, &self.key(partition), start).await?;
+        Ok(Lease { partition: Arc::clone(partition), epoch: row.epoch, next_offset: row.next_offset, generation })
     }
 
     /// See [`crate::store::Store::commit`].

@@ -12,6 +12,7 @@ use crate::history::ServedPlugin;
 use crate::life::Life;
 use crate::lines::Progress;
 use crate::lookups::Names;
+use crate::plugin_breakers::PluginBreakers;
 use crate::report::Tally;
 use crate::serving::Serving;
 
@@ -24,6 +25,8 @@ pub struct Status {
     pub tally: Arc<Tally>,
     /// Health of each part.
     pub health: Arc<Health>,
+    /// The breakers of plugins.
+    pub breakers: Arc<PluginBreakers>,
     /// Reverse DNS, where a plugin asks for it.
     pub names: Arc<Names>,
     /// The plugins that serve.
@@ -58,7 +61,18 @@ impl Status {
         serving: Arc<Serving>,
         lives: Vec<Arc<Life>>,
     ) -> Self {
-        Self { config, tally, health, names, serving, lives, lanes: Mutex::default(), progress: OnceLock::new() }
+        let breakers = Arc::new(PluginBreakers::new(Arc::clone(&health)));
+        Self {
+            config,
+            tally,
+            health,
+            breakers,
+            names,
+            serving,
+            lives,
+            lanes: Mutex::default(),
+            progress: OnceLock::new(),
+        }
     }
 
     /// Sets what is committed of a lane; makes it known.
@@ -87,6 +101,7 @@ impl Status {
 
     /// Forgets a lane.
     pub fn remove_lane(&self, partition: &PartitionId) {
+        self.breakers.forget(partition, &[]);
         self.lock().remove(&partition.to_string());
     }
 

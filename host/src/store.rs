@@ -336,6 +336,8 @@ pub struct Lease {
     pub epoch: i64,
     /// The offset up to which the store has everything.
     pub next_offset: i64,
+    /// The digest of the generation that committed last, in hexadecimal; `None` before the first commit.
+    pub generation: Option<String>,
 }
 
 /// What a commit did, by sink index of the pipeline; sinks of other stores stay 0.

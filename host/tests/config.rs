@@ -1,6 +1,9 @@
 //! A pipeline's file: what it means, every mistake with its place, and that nothing secret is ever shown.
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+#[path = "config/plugin_files.rs"]
+mod plugin_files;
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -10,7 +13,6 @@ use wasmill::config::{
     SourceConfig, Start, ValueFrom, plugins, redacted,
 };
 use wasmill::{cli::Output, guarantee};
-use wasmill_engine::Grant;
 
 const SECRET: &str = "hunter2";
 
@@ -253,93 +255,6 @@ fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
         std::fs::write(folder.path().join(name), contents).unwrap();
     }
     folder
-}
-
-fn plugin_mistakes(files: &[(&str, &str)]) -> Vec<String> {
-    let folder = folder_with(files);
-    let mistakes = plugins::discover_with(folder.path(), folder.path(), &environment()).unwrap_err();
-    let prefix = format!("{}/", folder.path().display());
-    mistakes.iter().map(|mistake| mistake.to_string().replace(&prefix, "")).collect()
-}
-
-#[test]
-fn plugins_are_found_in_the_order_of_their_names_with_their_settings() {
-    let folder = folder_with(&[
-        ("20-b.wasm", ""),
-        ("10-a.wasm", ""),
-        (
-            "10-a.yaml",
-            "config:\n  n: ${NUMBER}\n  text: '${NUMBER}'\n  list: [1.5, true, ~]\nlimits: { fuel_per_event: 7 }\ninstance: reuse\ngrants: [reverse-dns, state]\n",
-        ),
-        (".30-c.wasm", ""),
-        ("40-d.wasm.tmp", ""),
-        ("README.md", ""),
-    ]);
-    let found = plugins::discover_with(folder.path(), folder.path(), &environment()).unwrap();
-    let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
-    assert_eq!(names, ["10-a", "20-b"]);
-    assert_eq!(found[0].path, folder.path().join("10-a.wasm"));
-    let sidecar = &found[0].sidecar;
-    assert_eq!(sidecar.config, serde_json::json!({ "n": 1234, "text": "1234", "list": [1.5, true, null] }));
-    assert_eq!(
-        (sidecar.limits.fuel_per_event, sidecar.grants.as_slice()),
-        (7, [Grant::ReverseDns, Grant::State].as_slice())
-    );
-    assert_eq!(format!("{:?} {:?}", sidecar.instance, found[1].sidecar.instance), "Reuse Fresh");
-    assert_eq!(found[1].sidecar.config, serde_json::json!({}));
-}
-
-#[cfg(unix)]
-#[test]
-fn plugin_may_be_a_symbolic_link() {
-    let folder = folder_with(&[("real", "")]);
-    std::os::unix::fs::symlink(folder.path().join("real"), folder.path().join("10-a.wasm")).unwrap();
-    assert_eq!(plugins::discover(folder.path()).unwrap().len(), 1);
-}
-
-#[test]
-fn mistakes_beside_plugins_are_all_reported() {
-    assert_eq!(
-        plugin_mistakes(&[
-            ("10-validate.wasm", ""),
-            ("10-validat.yaml", ""),
-            ("20-b.wasm", ""),
-            ("20-b.yaml", "confg: {}\nlimits: { fuel: 1, memory_bytes: lots }\ninstance: old\n"),
-            ("30-c.wasm", ""),
-            ("30-c.yaml", "config: { a: \"${NONE}\" }\n"),
-            ("30-c.yml", ""),
-            ("90-zzz.yaml", ""),
-        ]),
-        [
-            "10-validat.yaml:1:1: there is no \"10-validat.wasm\" beside it; did you mean \"10-validate.yaml\"?",
-            "90-zzz.yaml:1:1: there is no \"90-zzz.wasm\" beside it; copy the plugin there, or remove this file",
-            "20-b.yaml:1:1: unknown key \"confg\"; did you mean \"config\"?",
-            "20-b.yaml:2:11: unknown key \"fuel\"; valid here: alerts_per_event, component_bytes, field_bytes, fuel_configure, \
-             fuel_per_event, labels_per_alert, log_line_bytes, log_lines, memory_bytes, output_bytes, reason_bytes, resources, \
-             slow_batch_ms, state_bytes, state_key_bytes, state_value_bytes, stuck_batch_ms, table_elements",
-            "20-b.yaml:2:34: \"memory_bytes\" must be a whole number, not text",
-            "20-b.yaml:3:11: \"old\" is no \"instance\"; valid here: fresh, reuse",
-            "30-c.yaml:1:1: \"30-c.yml\" is there too; keep one of the two",
-            "30-c.yaml:1:14: the environment variable NONE is not set; set it, or give a default: ${NONE:-default}",
-        ]
-    );
-}
-
-#[test]
-fn missing_plugin_directory_is_a_mistake() {
-    let mistakes = plugins::discover(Path::new("/nowhere/plugins.d")).unwrap_err();
-    assert!(mistakes.to_string().contains("the plugin directory cannot be read"), "{mistakes}");
-}
-
-#[test]
-fn plugins_are_limited() {
-    let folder = tempfile::tempdir().unwrap();
-    for n in 0..plugins::PLUGINS_MAX {
-        std::fs::write(folder.path().join(format!("{n:03}-a.wasm")), "").unwrap();
-    }
-    assert_eq!(plugins::discover(folder.path()).unwrap().len(), plugins::PLUGINS_MAX);
-    std::fs::write(folder.path().join("999-a.wasm"), "").unwrap();
-    assert!(plugins::discover(folder.path()).unwrap_err().to_string().contains("65 plugins, and 64 are allowed"));
 }
 
 fn guarantees(config: &Config) -> Vec<String> {

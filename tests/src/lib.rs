@@ -13,3 +13,4 @@ pub mod proxy;
 pub mod public_logs;
 pub mod receiver;
 pub mod services;
+pub mod variants;

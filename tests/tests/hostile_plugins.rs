@@ -83,6 +83,31 @@ fn plugin_that_fails_in_configure_ends_the_start_with_file_digest_and_reason() {
     }
 }
 
+#[test]
+fn plugin_that_fails_on_any_event_whatever_it_has_is_refused_before_it_meets_one() {
+    let limits = "limits: { fuel_per_event: 1000000000000, fuel_configure: 20000000 }\n";
+    for (deed, word) in [
+        ("trap", "the adversary traps"),
+        ("exit:3", "called exit(1)"),
+        ("loop", "burned all its fuel"),
+        ("stack", "stack"),
+    ] {
+        let ran = Pipeline::new(YAML)
+            .plugin(10, "adversary", &format!("config: {{ always: \"{deed}\" }}\n"))
+            .run(b"{\"id\":\"1\"}\n");
+        assert_eq!(ran.code, Some(78), "{deed}: {}", ran.stderr);
+        for part in ["10-adversary.wasm\" (digest ", "tried out on three made-up events", word] {
+            assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+        }
+    }
+    // Running out of the little fuel that a load has says nothing of a plugin that may burn more.
+    let slow =
+        Pipeline::new(YAML).plugin(10, "adversary", &format!("config: {{ always: \"log_flood:20000\" }}\n{limits}"));
+    let ran = slow.run(b"{\"id\":\"1\"}\n");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(slow.count("out.db", "SELECT count(*) FROM events"), 1);
+}
+
 /// Files that are no plugins, what stands beside them, and why they are refused.
 fn no_plugins() -> Vec<(Vec<u8>, &'static str, &'static str)> {
     const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";

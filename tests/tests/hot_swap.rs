@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl<'p> Swapping<'p> {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.pipeline.path("plugins.d").join(name)
+        place(self.pipeline, name)
     }
 
     fn plugins_health(&mut self) -> String {
@@ -130,6 +131,11 @@ impl<'p> Swapping<'p> {
         ran.assert_sums(&["rows"]);
         ran
     }
+}
+
+/// A file of the plugin directory.
+fn place(pipeline: &Pipeline, name: &str) -> PathBuf {
+    pipeline.path("plugins.d").join(name)
 }
 
 /// What `wasmill plugin history` tells.
@@ -163,24 +169,24 @@ fn every_change_of_the_directory_serves_and_no_event_is_lost_doubled_or_out_of_o
     at_work.swap(|| [wasm, yaml].into_iter().for_each(|of| fs::rename(of(&second), of(&third)).unwrap()));
     at_work.swap(|| {
         // As an editor does.
-        fs::write(at_work_path(&pipeline, ".10-enrich-env.yaml.swp"), marking("c")).unwrap();
-        fs::rename(at_work_path(&pipeline, ".10-enrich-env.yaml.swp"), yaml(&first)).unwrap();
+        fs::write(place(&pipeline, ".10-enrich-env.yaml.swp"), marking("c")).unwrap();
+        fs::rename(place(&pipeline, ".10-enrich-env.yaml.swp"), yaml(&first)).unwrap();
     });
     at_work.swap(|| [wasm, yaml].into_iter().for_each(|of| fs::remove_file(of(&third)).unwrap()));
     at_work.swap(|| {
         // A slow copy: what is there of it is no plugin yet.
         let bytes = fs::read(built("validate-event")).unwrap();
-        let mut file = fs::File::create(at_work_path(&pipeline, "00-validate-event.wasm")).unwrap();
+        let mut file = fs::File::create(place(&pipeline, "00-validate-event.wasm")).unwrap();
         for piece in bytes.chunks(bytes.len() / 8 + 1) {
             file.write_all(piece).unwrap();
             std::thread::sleep(Duration::from_millis(100));
         }
-        fs::write(at_work_path(&pipeline, "00-validate-event.yaml"), "config: { fields: { n: { required: true } } }\n")
+        fs::write(place(&pipeline, "00-validate-event.yaml"), "config: { fields: { n: { required: true } } }\n")
             .unwrap();
     });
     assert_eq!(at_work.plugins_health(), "green");
     let ran = at_work.end();
-    let marks = pipeline.sqlite("out.db", "SELECT mark FROM events GROUP BY mark ORDER BY min(n)");
+    let marks = pipeline.sqlite("out.db", "SELECT mark FROM events GROUP BY mark ORDER BY min(place)");
     assert_eq!(marks.concat(), ["a", "b", "c"]);
     proves_a_row(&pipeline);
     let report = ran.report();
@@ -207,10 +213,6 @@ fn proves_a_row(pipeline: &Pipeline) {
         let file: String = fs::read(built(name)).unwrap().iter().map(|byte| format!("{byte:02X}")).collect();
         assert!(kept[0][0] == file, "{name} {digest}");
     }
-}
-
-fn at_work_path(pipeline: &Pipeline, name: &str) -> PathBuf {
-    pipeline.path("plugins.d").join(name)
 }
 
 #[test]
@@ -278,4 +280,75 @@ fn state_goes_on_through_swaps_and_with_a_plugin_that_comes_back() {
         .map(|row| row[0].split(' ').next().unwrap().parse().unwrap())
         .collect();
     assert!(counts.len() > 100 && counts.iter().zip(1..).all(|(count, n)| *count == n), "{counts:?}");
+}
+
+#[test]
+fn links_that_flip_are_one_change_as_in_a_config_map() {
+    let pipeline = Pipeline::new(YAML);
+    let folder = |name: &str, mark: &str| {
+        let folder = place(&pipeline, name);
+        fs::create_dir(&folder).unwrap();
+        fs::copy(built("enrich-env"), folder.join("10-enrich-env.wasm")).unwrap();
+        fs::write(folder.join("10-enrich-env.yaml"), marking(mark)).unwrap();
+    };
+    folder("..2026_01", "a");
+    symlink("..2026_01", place(&pipeline, "..data")).unwrap();
+    for name in ["10-enrich-env.wasm", "10-enrich-env.yaml"] {
+        symlink(Path::new("..data").join(name), place(&pipeline, name)).unwrap();
+    }
+    let mut at_work = Swapping::start(&pipeline);
+    at_work.swap(|| {
+        folder("..2026_02", "b");
+        symlink("..2026_02", place(&pipeline, "..data_tmp")).unwrap();
+        fs::rename(place(&pipeline, "..data_tmp"), place(&pipeline, "..data")).unwrap();
+        fs::remove_dir_all(place(&pipeline, "..2026_01")).unwrap();
+    });
+    at_work.end();
+    let marks = pipeline.sqlite("out.db", "SELECT mark FROM events GROUP BY mark ORDER BY min(place)");
+    assert_eq!(marks.concat(), ["a", "b"]);
+}
+
+#[test]
+fn plugin_that_cannot_read_what_is_stored_is_no_change_until_it_is_told_to_begin_anew() {
+    let yaml = YAML.replace("required_plugins: [enrich-env]\n", "");
+    let pipeline = Pipeline::new(&yaml).plugin(10, "counter", "grants: [state]\n");
+    assert_eq!(pipeline.run(b"{\"n\":-1,\"key\":\"k\"}\n").code, Some(0));
+    pipeline
+        .sqlite("out.db", "UPDATE wasmill_states SET version = 9; DELETE FROM events; DELETE FROM wasmill_generations");
+    let [counter, settings] = ["10-counter.wasm", "10-counter.yaml"].map(|name| place(&pipeline, name));
+    let away = pipeline.path("away.wasm");
+    fs::rename(&counter, &away).unwrap();
+    fs::remove_file(&settings).unwrap();
+    let mut at_work = Swapping::start(&pipeline);
+    at_work.refuse("keeps state of version 1, and what is stored of it has version 9", || {
+        fs::write(&settings, "grants: [state]\n").unwrap();
+        fs::rename(&away, &counter).unwrap();
+    });
+    assert_eq!(at_work.plugins_health(), "yellow");
+    at_work.swap(|| fs::write(&settings, "grants: [state]\nstate: reset\n").unwrap());
+    assert_eq!(at_work.plugins_health(), "green");
+    at_work.end();
+}
+
+#[test]
+fn lane_that_goes_on_with_other_plugins_than_before_says_so() {
+    let yaml = YAML.replace("stdin: {}", "file: { path: in.jsonl }");
+    let pipeline = Pipeline::new(&yaml).plugin(10, "enrich-env", &marking("a"));
+    let said = "the lane goes on with another generation than before";
+    for (mark, events, is_other) in [("a", 1, false), ("a", 2, false), ("b", 3, true), ("b", 4, false)] {
+        fs::write(place(&pipeline, "10-enrich-env.yaml"), marking(mark)).unwrap();
+        // The beginning of a file is its name, and must not change.
+        let first = format!("{{\"n\":0,\"fill\":\"{}\"}}\n", "x".repeat(5_000));
+        fs::write(pipeline.path("in.jsonl"), first + &"{\"n\":1}\n".repeat(events)).unwrap();
+        let ran = pipeline.run(b"");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains(said), is_other, "{}", ran.stderr);
+    }
+    let missing = pipeline.path("plugins.d/10-enrich-env.wasm");
+    fs::rename(&missing, pipeline.path("away.wasm")).unwrap();
+    fs::remove_file(place(&pipeline, "10-enrich-env.yaml")).unwrap();
+    let told = pipeline.start_with(&["validate", "pipeline.yaml"], b"").wait(PATIENCE);
+    assert_eq!(told.code, Some(78), "{}", told.stderr);
+    let all = told.stdout + &told.stderr;
+    assert!(all.contains("the plugin enrich-env is required (required_plugins)"), "{all}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::row::Place;
 use crate::written::Cell;
-use crate::{FieldKind, JsonType, Path, Projection, RawBatch, SlotState, Span, State};
+use crate::{FieldKind, JsonType, Path, PluginRef, Projection, RawBatch, SlotState, Span, State};
 
 /// The slot of a cell that holds nothing. Not zero: memory that must be zero is taken from the system page by page, which costs
 /// more than filling it.
@@ -32,10 +32,39 @@ pub struct Batch {
     /// that is written in several kinds has an entry for each, of which an event has one; an event keeps no field
     /// inside of another.
     pub written: Vec<Written>,
+    /// Plugins that some of the events passed by.
+    pub skipped: Vec<Skipped>,
     /// Where the payloads hold what may be written and its parents, row by row.
     pub(crate) places: Vec<Place>,
     /// By field that may be written: its entries in `written`.
     pub(crate) written_at: Vec<Vec<usize>>,
+}
+
+/// Offsets of a batch whose events passed a plugin by: it neither saw nor judged them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The plugin.
+    pub plugin: Arc<PluginRef>,
+    /// The first of the offsets.
+    pub first: i64,
+    /// The one behind the last.
+    pub next: i64,
+}
+
+impl Skipped {
+    /// Adds the offsets [first, next), unless they follow what is there of the plugin: then that grows.
+    pub fn add(all: &mut Vec<Self>, plugin: &Arc<PluginRef>, first: i64, next: i64) {
+        let mut of_plugin = all.iter_mut().filter(|skipped| skipped.plugin == *plugin);
+        match of_plugin.find(|skipped| (skipped.first..=skipped.next).contains(&first)) {
+            Some(skipped) => skipped.next = skipped.next.max(next),
+            None => all.push(Self { plugin: Arc::clone(plugin), first, next }),
+        }
+    }
+
+    /// Whether the event at `offset` is one of them.
+    fn has(&self, offset: i64) -> bool {
+        (self.first..self.next).contains(&offset)
+    }
 }
 
 /// One written field, over all events of the batch by index; state absent where an event's field was left alone.
@@ -75,7 +104,25 @@ impl Batch {
         times: Vec<i64>,
     ) -> Self {
         let written_at = vec![Vec::new(); projection.writes().fields.len()];
-        Self { raw, projection, live, text, slots, states, times, written: Vec::new(), places, written_at }
+        Self {
+            raw,
+            projection,
+            live,
+            text,
+            slots,
+            states,
+            times,
+            written: Vec::new(),
+            skipped: Vec::new(),
+            places,
+            written_at,
+        }
+    }
+
+    /// The plugins that an event passed by.
+    pub fn skipped_by(&self, event: u32) -> impl Iterator<Item = &Arc<PluginRef>> {
+        let offset = self.raw.records()[event as usize].offset;
+        self.skipped.iter().filter(move |skipped| skipped.has(offset)).map(|skipped| &skipped.plugin)
     }
 
     /// Number of columns.
@@ -137,5 +184,27 @@ impl Batch {
             while gone.next_if(|g| g < event).is_some() {}
             gone.peek() != Some(event)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Digest;
+
+    #[test]
+    fn offsets_that_follow_what_is_there_of_a_plugin_make_it_grow() {
+        let plugin = |name: &str| {
+            let (name, version, digest) = (name.to_owned(), "1".to_owned(), Digest::of(name.as_bytes()));
+            Arc::new(PluginRef { name, version, digest })
+        };
+        let (one, other) = (plugin("one"), plugin("other"));
+        let mut all = Vec::new();
+        for (plugin, first, next) in [(&one, 5, 6), (&one, 8, 10), (&other, 6, 7), (&one, 10, 12), (&one, 6, 7)] {
+            Skipped::add(&mut all, plugin, first, next);
+        }
+        let shown: Vec<_> =
+            all.iter().map(|skipped| (skipped.plugin.name.as_str(), skipped.first, skipped.next)).collect();
+        assert_eq!(shown, [("one", 5, 7), ("one", 8, 12), ("other", 6, 7)]);
     }
 }

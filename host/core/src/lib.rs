@@ -32,7 +32,7 @@ mod writes;
 mod written;
 
 pub use alert::{Alert, AlertId, Severity};
-pub use batch::{Batch, Written, WrittenRows};
+pub use batch::{Batch, Skipped, Written, WrittenRows};
 pub use digest::{Digest, DigestError};
 pub use documents::Format;
 pub use field::{Field, FieldKind, JsonType, Lookup, SlotState, State};

@@ -142,3 +142,40 @@ pub(crate) enum Level {
     #[component(name = "error")]
     Error,
 }
+
+impl Batch<'_> {
+    /// Bytes that cross.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { text, slots, states, times, .. } = *self;
+        text.len() + size_of_val(slots) + size_of_val(states) + size_of_val(times)
+    }
+}
+
+impl Verdicts {
+    /// Bytes that crossed.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_one = |rejection: &Rejection| size_of::<u32>() + rejection.code.len() + rejection.reason.len();
+        self.actions.len() + self.rejections.iter().map(of_one).sum::<usize>()
+    }
+}
+
+impl Columns {
+    /// Bytes that crossed.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { text, slots, states } = self;
+        text.len() + size_of_val(slots.as_slice()) + size_of_val(states.as_slice())
+    }
+}
+
+impl Evaluation {
+    /// Bytes that crossed.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_label = |label: &Label| label.name.len() + label.value.len();
+        let of_one = |alert: &Alert| {
+            let Alert { rule, key, summary, labels, .. } = alert;
+            let texts = rule.len() + key.len() + summary.len();
+            size_of::<u32>() + size_of::<u8>() + texts + labels.iter().map(of_label).sum::<usize>()
+        };
+        self.alerts.iter().map(of_one).sum()
+    }
+}

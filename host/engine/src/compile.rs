@@ -28,8 +28,10 @@ const LAST_WORDS_BYTES_MAX: u64 = 4096;
 #[serde(deny_unknown_fields, default)]
 pub struct CompileLimits {
     /// Seconds until the child is ended. Default 60.
+    #[schemars(range(min = 1, max = 3_600))]
     pub seconds: u64,
     /// Bytes of memory that the child may have. Default 1 GiB.
+    #[schemars(range(min = 67_108_864_u64))]
     pub memory_bytes: u64,
 }
 

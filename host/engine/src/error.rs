@@ -80,6 +80,11 @@ pub enum Reason {
         /// What happened.
         text: String,
     },
+    /// It fails on every event of the trial.
+    #[error(
+        "it was tried out on three made-up events, of which one had all of its fields and one had none, and failed on each: {0}"
+    )]
+    Smoke(String),
     /// Its manifest makes no sense.
     #[error("its manifest is wrong: {0}")]
     Manifest(String),

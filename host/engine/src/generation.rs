@@ -9,7 +9,7 @@ use crate::blame::Blame;
 use crate::gather::{Gathered, Source};
 use crate::instance::Instance;
 use crate::load::{Plugin, StateUse};
-use crate::outcome::{Broken, Cost, Outcome};
+use crate::outcome::{BreakerState, BreakerTurn, Broken, Cost, Outcome};
 use crate::state::{LaneMemory, States};
 use crate::step::{Kind, Run};
 use crate::watch::Watch;
@@ -37,6 +37,8 @@ pub struct Worker {
     pub(crate) gone: Vec<u32>,
     pub(crate) kept: Kept,
     watch: Watch,
+    /// It tries a plugin out: with no more fuel than a load may burn, and without a word in the log.
+    pub(crate) is_of_trial: bool,
 }
 
 /// What is kept for one generation, by plugin index.
@@ -70,7 +72,13 @@ impl Worker {
             gone: Vec::new(),
             kept: Kept::default(),
             watch: Watch::new(),
+            is_of_trial: false,
         }
+    }
+
+    /// A worker for events that are none.
+    pub(crate) fn of_trial() -> Self {
+        Self { is_of_trial: true, ..Self::new() }
     }
 
     /// A handle that tells other threads in which plugin this worker is, and for how long.
@@ -114,15 +122,25 @@ impl Generation {
         self.plugins.len() == plugins.len() && self.plugins.iter().zip(plugins.iter()).all(is_same)
     }
 
+    /// The digests of its plugins that were in `before`, as they were loaded.
+    pub fn same(&self, before: &Self) -> Vec<Digest> {
+        let is_same = |plugin: &&Arc<Plugin>| before.plugins.iter().any(|other| Arc::ptr_eq(plugin, other));
+        self.plugins.iter().filter(is_same).map(|plugin| plugin.reference().digest).collect()
+    }
+
     /// The states that its plugins keep.
     pub fn states(&self) -> impl Iterator<Item = &StateUse> {
         self.plugins.iter().filter_map(|plugin| plugin.state())
     }
 
-    /// Whether a lane's memory of the generation before it holds all states that this one keeps, in the same versions.
+    /// Whether one of its plugins keeps this state, in the same version.
+    pub fn keeps(&self, state: &StateUse) -> bool {
+        self.states().any(|other| (&other.name, other.version) == (&state.name, state.version))
+    }
+
+    /// Whether a lane's memory of the generation before it holds all states that this one keeps.
     pub fn continues(&self, before: &Self) -> bool {
-        self.states()
-            .all(|state| before.states().any(|other| (&other.name, other.version) == (&state.name, state.version)))
+        self.states().all(|state| before.keeps(state))
     }
 
     /// Runs a batch through all plugins: validators first, then enrichers, then alerters, each in the order of their files.
@@ -145,11 +163,23 @@ impl Generation {
         for state in self.states() {
             outcome.state.extend(memory.states.delta(&state.name, state.version));
         }
+        outcome
+            .turns
+            .extend(blamed.came_through(batch.raw.len()).into_iter().filter_map(|closed| self.closed(closed, batch)));
         outcome.rejections.sort_by_key(|rejection| rejection.event);
         outcome.dropped.sort_unstable();
         outcome.alerts.sort_by_key(|alert| alert.event);
         memory.blame = blamed;
         Ok(outcome)
+    }
+
+    fn closed(&self, plugin: Digest, batch: &Batch) -> Option<BreakerTurn> {
+        let plugin = self.plugins.iter().find(|candidate| candidate.reference().digest == plugin)?;
+        Some(BreakerTurn {
+            plugin: plugin.reference().clone(),
+            state: BreakerState::Closed,
+            offset: batch.raw.next_offset(),
+        })
     }
 
     fn run_plugins(
@@ -171,7 +201,9 @@ impl Generation {
                 if batch.live.is_empty() {
                     continue;
                 }
-                let run = Run { plugin, index, kind, sources: &self.sources[index], watch: worker.watch.clone() };
+                let limits = &plugin.template().limits;
+                let fuel = if worker.is_of_trial { limits.fuel_on_trial() } else { limits.fuel_per_event };
+                let run = Run { plugin, index, kind, fuel, sources: &self.sources[index], watch: worker.watch.clone() };
                 run.step(batch, (&mut *blame, &mut *states), worker, outcome)?;
             }
         }
@@ -223,6 +255,7 @@ impl Generation {
             }
         }
         if !gone.is_empty() {
+            outcome.costs[index].events += gone.len() as u64;
             outcome.costs[index].rejected += gone.len() as u64;
             batch.remove(&gone);
         }

@@ -1,5 +1,8 @@
 //! What a guest says: bounded lines without control characters, kept until it is known that the call counts.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
 use wasmill_core::PluginRef;
 
 use crate::abi::Level;
@@ -92,6 +95,48 @@ pub(crate) fn clean_lines(text: &str, line_bytes_max: usize, lines_max: usize) -
     lines.collect::<Vec<_>>().join("\n  ")
 }
 
+/// How many lines of a plugin are logged in a second, whichever threads and lanes they come from. What is not used of a second is not
+/// saved for the next.
+#[derive(Debug)]
+pub(crate) struct Rate {
+    began: Instant,
+    per_second: u32,
+    /// The second of the last line in the upper half, the lines of that second in the lower.
+    state: AtomicU64,
+}
+
+impl Rate {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { began: Instant::now(), per_second: limits.log_lines_per_second, state: AtomicU64::new(0) }
+    }
+
+    /// How many of `lines` may be logged now.
+    pub(crate) fn take(&self, lines: usize) -> usize {
+        self.take_at(self.began.elapsed().as_secs() as u32, lines)
+    }
+
+    fn take_at(&self, second: u32, lines: usize) -> usize {
+        let wanted = u32::try_from(lines).unwrap_or(u32::MAX);
+        let used = |state: u64| if (state >> 32) as u32 == second { state as u32 } else { 0 };
+        let given = |state: u64| wanted.min(self.per_second.saturating_sub(used(state)));
+        let next = |state: u64| Some(u64::from(second) << 32 | u64::from(used(state) + given(state)));
+        // Never an error: there is always a next state.
+        let before = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).unwrap_or_default();
+        given(before) as usize
+    }
+}
+
+/// Logs lines in the plugin's name, as many as its rate allows. Gives how many were logged, and how many were not in all.
+pub(crate) fn emit_at(rate: &Rate, plugin: &PluginRef, lines: &[Line], suppressed: u64) -> (u64, u64) {
+    // What is said about lines that are not logged is a line itself.
+    let wanted = lines.len() + usize::from(suppressed > 0);
+    let logged = rate.take(wanted).min(lines.len());
+    let suppressed = suppressed + (lines.len() - logged) as u64;
+    let told = if wanted > 0 && logged == 0 { 0 } else { suppressed };
+    emit(plugin, &lines[..logged], told);
+    (logged as u64, suppressed)
+}
+
 /// Logs lines in the plugin's name.
 pub(crate) fn emit(plugin: &PluginRef, lines: &[Line], suppressed: u64) {
     let (name, digest) = (plugin.name.as_str(), format_args!("{:#}", plugin.digest));
@@ -105,7 +150,10 @@ pub(crate) fn emit(plugin: &PluginRef, lines: &[Line], suppressed: u64) {
         }
     }
     if suppressed > 0 {
-        tracing::warn!(plugin = name, %digest, suppressed, "the plugin logs more than limits.log_lines allows");
+        tracing::warn!(
+            plugin = name, %digest, suppressed,
+            "the plugin logs more than limits.log_lines or limits.log_lines_per_second allows"
+        );
     }
 }
 
@@ -141,6 +189,14 @@ mod tests {
     fn messages_keep_their_lines_up_to_a_number() {
         assert_eq!(clean_lines("two\n lines", 9, 2), "two\n   lines");
         assert_eq!(clean_lines("a\x1b\nb\nc", 9, 2), "a\u{fffd}\n  b");
+    }
+
+    #[test]
+    fn lines_of_a_second_are_limited_at_the_limit_and_one_above() {
+        let rate = Rate::new(&Limits { log_lines_per_second: 5, ..Limits::default() });
+        assert_eq!((rate.take_at(0, 3), rate.take_at(0, 2), rate.take_at(0, 1)), (3, 2, 0));
+        assert_eq!((rate.take_at(7, 6), rate.take_at(7, 1)), (5, 0));
+        assert_eq!(rate.take_at(8, 1), 1);
     }
 
     #[test]

@@ -80,16 +80,31 @@ impl Instance {
         called.map(|(answer,)| answer).map_err(|error| self.fault(&error, &template.limits))
     }
 
-    pub(crate) fn validate(&mut self, template: &Template, batch: abi::Batch<'_>) -> Result<abi::Verdicts, Fault> {
-        self.run(template, template.contract.validate, batch)
+    pub(crate) fn validate(
+        &mut self,
+        template: &Template,
+        fuel: u64,
+        batch: abi::Batch<'_>,
+    ) -> Result<abi::Verdicts, Fault> {
+        self.run(template, template.contract.validate, fuel, batch)
     }
 
-    pub(crate) fn enrich(&mut self, template: &Template, batch: abi::Batch<'_>) -> Result<abi::Columns, Fault> {
-        self.run(template, template.contract.enrich, batch)
+    pub(crate) fn enrich(
+        &mut self,
+        template: &Template,
+        fuel: u64,
+        batch: abi::Batch<'_>,
+    ) -> Result<abi::Columns, Fault> {
+        self.run(template, template.contract.enrich, fuel, batch)
     }
 
-    pub(crate) fn evaluate(&mut self, template: &Template, batch: abi::Batch<'_>) -> Result<abi::Evaluation, Fault> {
-        self.run(template, template.contract.evaluate, batch)
+    pub(crate) fn evaluate(
+        &mut self,
+        template: &Template,
+        fuel: u64,
+        batch: abi::Batch<'_>,
+    ) -> Result<abi::Evaluation, Fault> {
+        self.run(template, template.contract.evaluate, fuel, batch)
     }
 
     /// Fuel that the last call, and making the instance before it, left over.
@@ -106,13 +121,13 @@ impl Instance {
         &mut self,
         template: &Template,
         function: Option<ComponentExportIndex>,
+        fuel: u64,
         batch: abi::Batch<'_>,
     ) -> Result<A, Fault>
     where
         (A,): ComponentNamedList + Lift,
     {
         let function = function.expect("a plugin is only called for the kinds that it exports");
-        let fuel = template.limits.fuel_per_event;
         let called: Result<(A,), _> = self.call(function, (batch,), fuel);
         called.map(|(answer,)| answer).map_err(|error| self.fault(&error, &template.limits))
     }

@@ -34,6 +34,8 @@ pub struct Limits {
     pub labels_per_alert: usize,
     /// Log lines of one batch; what is more is counted only. Default 20.
     pub log_lines: u32,
+    /// Log lines of a second, over all batches; what is more is counted only. Default 100.
+    pub log_lines_per_second: u32,
     /// Bytes of one log line; what is longer is cut. Default 1 KiB.
     pub log_line_bytes: usize,
     /// Handles that an instance may hold at once, such as streams. Default 256.
@@ -68,6 +70,7 @@ impl Default for Limits {
             alerts_per_event: 16,
             labels_per_alert: 16,
             log_lines: 20,
+            log_lines_per_second: 100,
             log_line_bytes: 1 << 10,
             resources: 256,
             state_bytes: 16 << 20,
@@ -87,7 +90,7 @@ impl Limits {
         let Self { fuel_per_event, field_bytes, reason_bytes, alerts_per_event, labels_per_alert, .. } =
             Self::default();
         let Self { state_bytes, state_value_bytes, state_key_bytes, .. } = Self::default();
-        let Self { component_bytes, slow_batch_ms, stuck_batch_ms, .. } = Self::default();
+        let Self { log_lines_per_second, component_bytes, slow_batch_ms, stuck_batch_ms, .. } = Self::default();
         Self {
             fuel_per_event,
             field_bytes,
@@ -97,11 +100,17 @@ impl Limits {
             state_bytes,
             state_value_bytes,
             state_key_bytes,
+            log_lines_per_second,
             component_bytes,
             slow_batch_ms,
             stuck_batch_ms,
             ..self.clone()
         }
+    }
+
+    /// Fuel of a call that only tries the plugin out: no more than its load may burn.
+    pub(crate) fn fuel_on_trial(&self) -> u64 {
+        self.fuel_per_event.min(self.fuel_configure)
     }
 
     /// Whether the engine can hold to these limits.
@@ -122,6 +131,62 @@ impl Limits {
     }
 }
 
+/// Makes [`Ceilings`], which has the keys of [`Limits`].
+macro_rules! ceilings {
+    ($($limit:ident: $number:ty),* $(,)?) => {
+        /// The most that limits of plugins may be, as the operator of a pipeline says. One that is absent has no ceiling but that of
+        /// the engine.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Ceilings {
+            $(
+                #[doc = concat!("The most that `limits.", stringify!($limit), "` of a plugin may be.")]
+                pub $limit: Option<$number>,
+            )*
+        }
+
+        impl Ceilings {
+            /// The limits that are above their ceilings: name, limit and ceiling.
+            pub fn passed(&self, limits: &Limits) -> Vec<(&'static str, u64, u64)> {
+                let mut passed = Vec::new();
+                $(
+                    if let Some(most) = self.$limit.filter(|most| limits.$limit > *most) {
+                        passed.push((stringify!($limit), limits.$limit as u64, most as u64));
+                    }
+                )*
+                passed
+            }
+
+            /// The limits, none above its ceiling.
+            pub fn lower(&self, limits: Limits) -> Limits {
+                Limits { $($limit: self.$limit.map_or(limits.$limit, |most| limits.$limit.min(most)),)* }
+            }
+        }
+    };
+}
+
+ceilings! {
+    fuel_per_event: u64,
+    fuel_configure: u64,
+    memory_bytes: usize,
+    table_elements: usize,
+    output_bytes: usize,
+    field_bytes: usize,
+    reason_bytes: usize,
+    alerts_per_event: usize,
+    labels_per_alert: usize,
+    log_lines: u32,
+    log_lines_per_second: u32,
+    log_line_bytes: usize,
+    resources: usize,
+    state_bytes: usize,
+    state_value_bytes: usize,
+    state_key_bytes: usize,
+    component_bytes: usize,
+    slow_batch_ms: u64,
+    stuck_batch_ms: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +200,17 @@ mod tests {
         assert!(memory.check().unwrap_err().contains("memory_bytes"));
         let tables = Limits { table_elements: TABLE_ELEMENTS_CEILING + 1, ..Limits::default() };
         assert!(tables.check().unwrap_err().contains("table_elements"));
+    }
+
+    #[test]
+    fn ceiling_of_an_operator_holds_at_the_limit_and_one_above() {
+        let ceilings: Ceilings = serde_json::from_str(r#"{"memory_bytes": 1000, "log_lines": 5}"#).unwrap();
+        let limits = |memory_bytes, log_lines| Limits { memory_bytes, log_lines, ..Limits::default() };
+        assert_eq!(ceilings.passed(&limits(1_000, 5)), []);
+        assert_eq!(ceilings.passed(&limits(1_001, 6)), [("memory_bytes", 1_001, 1_000), ("log_lines", 6, 5)]);
+        assert_eq!(ceilings.lower(limits(1_001, 4)), limits(1_000, 4));
+        assert_eq!(Ceilings::default().lower(limits(1_001, 4)), limits(1_001, 4));
+        assert!(serde_json::from_str::<Ceilings>(r#"{"fuel": 1}"#).is_err());
     }
 
     #[test]

@@ -14,12 +14,13 @@ use crate::contract::{self, Kinds};
 use crate::error::{EngineError, LoadError, Reason};
 use crate::grants::{self, Grant};
 use crate::guest::Guest;
+use crate::guest_log::Rate;
 use crate::instance::{Instance, NoInstance, Template, check_signatures};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::prepare::{self, Prepared, Request};
 use crate::trusted::{self, OwnCode};
-use crate::{guest_log, settings};
+use crate::{guest_log, settings, smoke};
 
 /// How an [`Engine`] is set up.
 #[derive(Clone, Debug)]
@@ -79,6 +80,21 @@ pub struct PluginSpec {
     pub grants: Vec<Grant>,
     /// What becomes of stored state that it cannot read.
     pub state: OtherState,
+    /// What becomes of events while its breaker is open.
+    pub on_open: OnOpen,
+}
+
+/// What becomes of events while the breaker of a plugin is open: because it failed on too many of them, or no longer starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnOpen {
+    /// Their lane pauses until there is another plugin, and nothing passes.
+    #[default]
+    Pause,
+    /// They pass the plugin by, and are marked: `$skipped` names it, and home records their offsets.
+    Skip,
+    /// They are dead letters with the code `plugin_broken`.
+    DeadLetter,
 }
 
 /// What becomes of state that was stored in another version of the plugin's schema.
@@ -121,13 +137,18 @@ impl Engine {
         })
     }
 
-    /// Loads one plugin: checks it, compiles it or takes the compiled code from the cache, and has it configured.
+    /// Loads one plugin: checks it, compiles it or takes the compiled code from the cache, has it configured, and tries it out.
     ///
     /// # Errors
     /// Why it is refused, with file and digest.
-    pub fn load(&self, spec: &PluginSpec) -> Result<Plugin, LoadError> {
+    pub fn load(&self, spec: &PluginSpec) -> Result<Arc<Plugin>, LoadError> {
         let digest = Digest::of(&spec.bytes);
-        self.load_checked(spec, digest).map_err(|reason| LoadError { file: spec.file.clone(), digest, reason })
+        let loaded = self.load_checked(spec, digest).map(Arc::new).and_then(|plugin| {
+            smoke::try_out(&plugin)?;
+            plugin.announce();
+            Ok(plugin)
+        });
+        loaded.map_err(|reason| LoadError { file: spec.file.clone(), digest, reason })
     }
 
     fn load_checked(&self, spec: &PluginSpec, digest: Digest) -> Result<Plugin, Reason> {
@@ -166,7 +187,7 @@ impl Engine {
             version,
             is_reset: spec.state == OtherState::Reset,
         });
-        let plugin = Plugin {
+        Ok(Plugin {
             reference: Arc::new(reference),
             file: spec.file.clone(),
             kinds: template.contract.kinds,
@@ -175,11 +196,11 @@ impl Engine {
             state,
             config_digest: Digest::of(request.config.as_bytes()),
             instance: spec.instance,
+            on_open: spec.on_open,
             not_frozen: prepared.not_frozen.clone(),
+            log_rate: Rate::new(&spec.limits),
             template,
-        };
-        plugin.announce();
-        Ok(plugin)
+        })
     }
 
     fn template(
@@ -232,7 +253,9 @@ pub struct Plugin {
     state: Option<StateUse>,
     config_digest: Digest,
     instance: InstanceMode,
+    on_open: OnOpen,
     not_frozen: Option<String>,
+    log_rate: Rate,
     template: Template,
 }
 
@@ -277,9 +300,18 @@ impl Plugin {
         self.instance
     }
 
+    /// What becomes of events while its breaker is open.
+    pub fn on_open(&self) -> OnOpen {
+        self.on_open
+    }
+
     /// Why each instance is configured anew; `None` where the code is pre-initialised, which is faster.
     pub fn configured_per_instance(&self) -> Option<&str> {
         self.not_frozen.as_deref()
+    }
+
+    pub(crate) fn log_rate(&self) -> &Rate {
+        &self.log_rate
     }
 
     pub(crate) fn template(&self) -> &Template {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmill_core::{Alert, PluginRef, Rejection};
 
+use crate::load::OnOpen;
 use crate::state::StateDelta;
 
 /// What plugins decided about a batch. Events that are neither rejected nor dropped are still live in it.
@@ -18,14 +19,45 @@ pub struct Outcome {
     pub alerts: Vec<Alert>,
     /// What each plugin of the generation cost, in its order.
     pub costs: Vec<Cost>,
+    /// How the breakers of plugins turned, in order.
+    pub turns: Vec<BreakerTurn>,
     /// What changed in the states, one entry for each plugin that keeps any and saw an event.
     pub state: Vec<StateDelta>,
+}
+
+/// A breaker that turned.
+#[derive(Clone, Debug)]
+pub struct BreakerTurn {
+    /// Whose it is.
+    pub plugin: Arc<PluginRef>,
+    /// How it is now.
+    pub state: BreakerState,
+    /// The offset from which on it is so.
+    pub offset: i64,
+}
+
+/// How the breaker of a plugin is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// The plugin is called.
+    Closed,
+    /// It is called for one batch.
+    HalfOpen,
+    /// It is not called.
+    Open {
+        /// What it did last.
+        reason: Arc<str>,
+        /// For how many events, after which one batch is tried.
+        events: u64,
+        /// What becomes of events meanwhile.
+        on_open: OnOpen,
+    },
 }
 
 /// What one plugin did in one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Events that it saw, once for each of its kinds.
+    /// Events that came to it, once for each of its kinds: it passed them on, rejected or dropped them, or they passed it by.
     pub events: u64,
     /// Calls, one per kind unless a call failed and was split.
     pub calls: u64,
@@ -33,12 +65,23 @@ pub struct Cost {
     pub fuel: u64,
     /// Time from gathering to the checked answer, nanoseconds.
     pub nanos: u64,
-    /// Events that it rejected, itself or by failing on them.
+    /// Events that were rejected: by itself, for want of a field that it requires, because it failed on them, or because its breaker
+    /// was open.
     pub rejected: u64,
+    /// Those of them that it failed on.
+    pub failed: u64,
     /// Events that it dropped.
     pub dropped: u64,
-    /// Calls that failed: traps, limits, malformed answers.
-    pub traps: u64,
+    /// Events that passed it by because its breaker was open.
+    pub skipped: u64,
+    /// Calls that failed, by what went wrong.
+    pub faults: Faults,
+    /// Instances that were made.
+    pub instances: u64,
+    /// Bytes that calls were handed.
+    pub bytes_in: u64,
+    /// Bytes that they answered with.
+    pub bytes_out: u64,
     /// Keys of its state that had to go because it was full.
     pub state_evicted: u64,
     /// Log lines that were logged.
@@ -61,10 +104,10 @@ pub enum Broken {
         plugin: Arc<PluginRef>,
         /// Its file.
         file: PathBuf,
-        /// Events that it failed on among the last `events` offsets.
+        /// Events that it failed on among the last `events`.
         guilty: usize,
         /// See `guilty`.
-        events: i64,
+        events: u64,
         /// What happened last.
         reason: String,
     },
@@ -106,15 +149,87 @@ pub enum Broken {
     },
 }
 
+/// Calls that failed, by what went wrong: the codes of rejections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// `trap`: panics, crashes, exits.
+    pub trap: u64,
+    /// `fuel`: all of it was burned.
+    pub fuel: u64,
+    /// `memory`: more of it, or of tables, than is allowed.
+    pub memory: u64,
+    /// `output_too_large`: more was handed over than is allowed.
+    pub output_too_large: u64,
+    /// `bad_answer`: what was handed over makes no sense.
+    pub bad_answer: u64,
+}
+
+impl Faults {
+    /// All of them, by code.
+    pub fn by_code(&self) -> [(&'static str, u64); 5] {
+        let Self { trap, fuel, memory, output_too_large, bad_answer } = *self;
+        [
+            ("trap", trap),
+            ("fuel", fuel),
+            ("memory", memory),
+            ("output_too_large", output_too_large),
+            ("bad_answer", bad_answer),
+        ]
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.by_code().iter().map(|(_, count)| count).sum()
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        self.trap += other.trap;
+        self.fuel += other.fuel;
+        self.memory += other.memory;
+        self.output_too_large += other.output_too_large;
+        self.bad_answer += other.bad_answer;
+    }
+
+    pub(crate) fn count(&mut self, code: &str) {
+        match code {
+            "fuel" => self.fuel += 1,
+            "memory" => self.memory += 1,
+            "output_too_large" => self.output_too_large += 1,
+            "bad_answer" => self.bad_answer += 1,
+            _ => self.trap += 1,
+        }
+    }
+}
+
+impl Broken {
+    /// The turn of the plugin's breaker that this is, at `offset`, where its lane pauses for it.
+    pub fn turn(&self, offset: i64) -> Option<BreakerTurn> {
+        let (Self::Plugin { plugin, reason, .. } | Self::Start { plugin, reason, .. }) = self else { return None };
+        let state = BreakerState::Open { reason: reason.as_str().into(), events: u64::MAX, on_open: OnOpen::Pause };
+        Some(BreakerTurn { plugin: Arc::clone(plugin), state, offset })
+    }
+}
+
 impl Cost {
+    /// Events that it passed on.
+    pub fn passed(&self) -> u64 {
+        self.events.saturating_sub(self.rejected + self.dropped + self.skipped)
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.events += other.events;
         self.calls += other.calls;
         self.fuel += other.fuel;
         self.nanos += other.nanos;
         self.rejected += other.rejected;
+        self.failed += other.failed;
         self.dropped += other.dropped;
-        self.traps += other.traps;
+        self.skipped += other.skipped;
+        self.faults.add(&other.faults);
+        self.instances += other.instances;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
         self.state_evicted += other.state_evicted;
         self.log_lines += other.log_lines;
         self.log_lines_suppressed += other.log_lines_suppressed;

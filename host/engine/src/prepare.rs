@@ -183,13 +183,13 @@ fn answers(instance: &mut Instance, template: &Template, sample: &Sample) -> Ans
     let code = |fault: Fault| fault.code;
     let mut answers: Answers = (None, None, None);
     if kinds.validator {
-        answers.0 = Some(instance.validate(template, sample.batch()).map_err(code));
+        answers.0 = Some(instance.validate(template, template.limits.fuel_per_event, sample.batch()).map_err(code));
     }
     if kinds.enricher && !matches!(answers.0, Some(Err(_))) {
-        answers.1 = Some(instance.enrich(template, sample.batch()).map_err(code));
+        answers.1 = Some(instance.enrich(template, template.limits.fuel_per_event, sample.batch()).map_err(code));
     }
     if kinds.alerter && !matches!(answers.0, Some(Err(_))) && !matches!(answers.1, Some(Err(_))) {
-        answers.2 = Some(instance.evaluate(template, sample.batch()).map_err(code));
+        answers.2 = Some(instance.evaluate(template, template.limits.fuel_per_event, sample.batch()).map_err(code));
     }
     answers
 }

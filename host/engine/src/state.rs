@@ -16,6 +16,8 @@ mod timers;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use wasmill_core::Digest;
+
 use crate::blame::Blame;
 use crate::generation::Generation;
 
@@ -36,14 +38,16 @@ impl LaneMemory {
         Self::default()
     }
 
+    /// Forgets what plugins did, but for those of these digests: others begin with closed breakers.
+    pub fn forgive_others(&mut self, same: &[Digest]) {
+        self.blame.keep(same);
+    }
+
     /// Forgets the states that `generation` does not keep on from the one before it: for a lane without a home, where nothing else
     /// has them.
     pub fn pass_on(&mut self, before: &Generation, generation: &Generation) {
-        let stays = |name: &Arc<str>| {
-            let mut states = generation.states().filter(|state| state.name == *name);
-            states.any(|state| before.states().any(|other| (&other.name, other.version) == (name, state.version)))
-        };
-        self.states.maps.retain(|name, _| stays(name));
+        let kept: Vec<_> = generation.states().filter(|state| before.keeps(state)).map(|state| &state.name).collect();
+        self.states.maps.retain(|name, _| kept.contains(&name));
     }
 
     /// Puts back what was stored of a plugin: its clock, and the rows that came with the deltas, the last of each key.

@@ -3,20 +3,21 @@
 //! A call that fails is split, halves in order, each in an instance of its own, until the guilty events are alone: those are
 //! rejected. The others end up in calls that succeed, with the results that they would have had without the guilty ones.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use wasmill_core::{Batch, Rejection, Stage};
+use wasmill_core::{Batch, Rejection, Skipped, Stage};
 
 use crate::answer;
-use crate::blame::{Blame, TooMany};
+use crate::blame::{Blame, Gate, Open, TooMany};
 use crate::contract::Kinds;
 use crate::fault::Fault;
 use crate::gather::Source;
 use crate::generation::Worker;
 use crate::guest_log::{self, Line};
 use crate::instance::{Instance, NoInstance};
-use crate::load::{InstanceMode, Plugin};
-use crate::outcome::{Broken, Cost, Outcome};
+use crate::load::{InstanceMode, OnOpen, Plugin};
+use crate::outcome::{BreakerState, BreakerTurn, Broken, Cost, Outcome};
 use crate::state::States;
 use crate::state::call::StateCall;
 use crate::watch::Watch;
@@ -52,6 +53,8 @@ pub(crate) struct Run<'a> {
     pub(crate) plugin: &'a Plugin,
     pub(crate) index: usize,
     pub(crate) kind: Kind,
+    /// What one call gets.
+    pub(crate) fuel: u64,
     pub(crate) sources: &'a [Source],
     pub(crate) watch: Watch,
 }
@@ -67,6 +70,10 @@ struct Ongoing<'a> {
     cost: Cost,
     /// Fuel of the calls that succeeded.
     fuel_used: u64,
+    /// Events that are through with the plugin, one way or the other; they are the first ones.
+    settled: usize,
+    /// Those of them that it failed on.
+    failed: Vec<u32>,
     said: Vec<Line>,
     suppressed: u64,
 }
@@ -104,9 +111,8 @@ impl Run<'_> {
         events.clear();
         events.extend_from_slice(&batch.live);
         worker.gone.clear();
-        let first = batch.raw.records()[events[0] as usize].offset;
-        blame.sees(self.plugin.reference().digest, first);
-
+        let first = blame.event(events[0]);
+        let gate = blame.gate(self.plugin.reference().digest, first);
         let cost = Cost { events: events.len() as u64, ..Cost::default() };
         let at_once = self.events_at_once(worker, events.len());
         let mut ongoing = Ongoing {
@@ -118,10 +124,12 @@ impl Run<'_> {
             outcome,
             cost,
             fuel_used: 0,
+            settled: 0,
+            failed: Vec::new(),
             said: Vec::new(),
             suppressed: 0,
         };
-        let done = events.chunks(at_once).try_for_each(|part| ongoing.settle(part));
+        let done = ongoing.pass(gate, &events, at_once);
         ongoing.finish(start);
         worker.events = events;
         self.watch.leave();
@@ -132,8 +140,7 @@ impl Run<'_> {
     /// fuel. Only saves calls that would fail; results do not depend on it.
     fn events_at_once(&self, worker: &Worker, events: usize) -> usize {
         let Some(appetite) = worker.kept.appetites.get(&(self.index, self.kind)) else { return events };
-        let given = self.plugin.template().limits.fuel_per_event;
-        let fit = (given - given / 4) / (*appetite).max(1);
+        let fit = (self.fuel - self.fuel / 4) / (*appetite).max(1);
         events.min(usize::try_from(fit).unwrap_or(events)).max(1)
     }
 
@@ -149,10 +156,91 @@ impl Run<'_> {
 }
 
 impl Ongoing<'_> {
+    /// Gets an answer for every event, rejects it, or has it pass by.
+    fn pass(&mut self, gate: Gate, events: &[u32], at_once: usize) -> Result<(), Broken> {
+        match gate {
+            Gate::Closed => {}
+            Gate::HalfOpen => self.turn(BreakerState::HalfOpen, self.offset(events[0])),
+            Gate::Open(open) => {
+                self.skip(&[], events, &open);
+                return Ok(());
+            }
+        }
+        let done = events.chunks(at_once).try_for_each(|part| self.settle(part));
+        match done {
+            Ok(()) => self.trial(),
+            Err(broken) => self.open(events, broken),
+        }
+    }
+
+    /// Opens the breaker of a plugin that is broken, where the stream is to go on without it. The events that it has settled keep their
+    /// answers. Nobody is blamed: those of the batch that it failed on pass by with the rest.
+    fn open(&mut self, events: &[u32], broken: Broken) -> Result<(), Broken> {
+        let reason = match &broken {
+            Broken::Plugin { reason, .. } | Broken::Start { reason, .. } => reason,
+            Broken::Engine { .. } | Broken::Stuck { .. } => return Err(broken),
+        };
+        if self.run.plugin.on_open() == OnOpen::Pause || self.worker.is_of_trial {
+            return Err(broken);
+        }
+        let offset = self.offset(events[self.settled]);
+        let first = self.blame.event(events[self.settled]);
+        let open = self.blame.open(self.run.plugin.reference().digest, first, reason);
+        let on_open = self.run.plugin.on_open();
+        self.turn(BreakerState::Open { reason: Arc::clone(&open.reason), events: open.rest, on_open }, offset);
+        let failed = std::mem::take(&mut self.failed);
+        self.outcome.rejections.retain(|rejection| !failed.contains(&rejection.event));
+        self.worker.gone.retain(|event| !failed.contains(event));
+        self.cost.rejected -= failed.len() as u64;
+        self.cost.failed = 0;
+        self.skip(&failed, &events[self.settled..], &open);
+        Ok(())
+    }
+
+    /// Has events pass by a plugin whose breaker is open: `failed`, and the `rest` of the batch.
+    fn skip(&mut self, failed: &[u32], rest: &[u32], open: &Open) {
+        let plugin = self.run.plugin.reference();
+        if self.run.plugin.on_open() == OnOpen::Skip {
+            self.cost.skipped += (failed.len() + rest.len()) as u64;
+            for event in failed {
+                let offset = self.offset(*event);
+                Skipped::add(&mut self.batch.skipped, plugin, offset, offset + 1);
+            }
+            let (first, next) = (self.offset(rest[0]), self.batch.raw.next_offset());
+            Skipped::add(&mut self.batch.skipped, plugin, first, next);
+            return;
+        }
+        let reason =
+            format!("the breaker of the plugin {} is open for {} events: it {}", plugin.name, open.rest, open.reason);
+        let events = failed.iter().chain(rest);
+        self.worker.gone.extend(events.clone());
+        self.cost.rejected += (failed.len() + rest.len()) as u64;
+        self.outcome.rejections.extend(events.map(|event| Rejection {
+            event: *event,
+            stage: self.run.kind.stage(),
+            plugin: Some(plugin.clone()),
+            sink: None,
+            code: "plugin_broken".into(),
+            reason: reason.clone(),
+        }));
+    }
+
+    fn turn(&mut self, state: BreakerState, offset: i64) {
+        let plugin = self.run.plugin.reference().clone();
+        self.outcome.turns.push(BreakerTurn { plugin, state, offset });
+    }
+
+    fn offset(&self, event: u32) -> i64 {
+        self.batch.raw.records()[event as usize].offset
+    }
+
     /// Gets an answer for every one of `events`, or rejects it. Recursion is as deep as the events can be halved.
     fn settle(&mut self, events: &[u32]) -> Result<(), Broken> {
         match self.call(events) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.settled += events.len();
+                Ok(())
+            }
             Err(Failure::Broken(broken)) => Err(broken),
             Err(Failure::Fault(fault)) => match events {
                 [event] => self.reject(*event, &fault),
@@ -170,9 +258,14 @@ impl Ongoing<'_> {
 
     fn reject(&mut self, event: u32, fault: &Fault) -> Result<(), Broken> {
         let plugin = self.run.plugin.reference();
-        let offset = self.batch.raw.records()[event as usize].offset;
-        self.blame.add(plugin.digest, offset).map_err(|too_many| self.run.broken(too_many, fault))?;
+        let added = self.blame.add(plugin.digest, self.blame.event(event));
+        added.map_err(|too_many| self.run.broken(too_many, fault))?;
+        self.settled += 1;
+        self.failed.push(event);
         self.cost.rejected += 1;
+        // What a trial has less fuel for says nothing of the plugin.
+        let is_short = fault.code == "fuel" && self.run.fuel < self.run.plugin.template().limits.fuel_per_event;
+        self.cost.failed += u64::from(!is_short);
         self.worker.gone.push(event);
         self.outcome.rejections.push(Rejection {
             event,
@@ -192,8 +285,7 @@ impl Ongoing<'_> {
         self.lend_state(&mut instance, events).map_err(Failure::Broken)?;
         let done = self.ask(&mut instance, events);
         self.take_state_back(&mut instance, done.is_ok());
-        let given = self.run.plugin.template().limits.fuel_per_event;
-        let fuel = given.saturating_sub(instance.fuel_left());
+        let fuel = self.run.fuel.saturating_sub(instance.fuel_left());
         self.cost.fuel += fuel;
         let (said, suppressed) = instance.said();
         match done {
@@ -206,7 +298,9 @@ impl Ongoing<'_> {
                 Ok(())
             }
             Err(failure) => {
-                self.cost.traps += u64::from(matches!(failure, Failure::Fault(_)));
+                if let Failure::Fault(fault) = &failure {
+                    self.cost.faults.count(fault.code);
+                }
                 Err(failure)
             }
         }
@@ -245,6 +339,7 @@ impl Ongoing<'_> {
             return Ok(instance);
         }
         let plugin = self.run.plugin;
+        self.cost.instances += 1;
         Instance::new(plugin.template()).map_err(|problem| match problem {
             NoInstance::Host(problem) => Broken::Engine { plugin: plugin.reference().clone(), problem },
             NoInstance::Plugin(fault) => {
@@ -254,12 +349,14 @@ impl Ongoing<'_> {
     }
 
     fn ask(&mut self, instance: &mut Instance, events: &[u32]) -> Result<(), Failure> {
-        let Run { plugin, kind, sources, .. } = self.run;
+        let Run { plugin, kind, fuel, sources, .. } = *self.run;
         let (template, reference, limits) = (plugin.template(), plugin.reference(), &plugin.template().limits);
         let columns = self.worker.gathered.gather(self.batch, events, sources);
+        self.cost.bytes_in += columns.bytes() as u64;
         match kind {
             Kind::Validator => {
-                let answer = instance.validate(template, columns)?;
+                let answer = instance.validate(template, fuel, columns)?;
+                self.cost.bytes_out += answer.bytes() as u64;
                 has_room(instance, events)?;
                 let verdict = answer::verdict(answer, events, reference, limits)?;
                 self.cost.rejected += verdict.rejections.len() as u64;
@@ -270,7 +367,8 @@ impl Ongoing<'_> {
                 self.outcome.dropped.extend(verdict.dropped);
             }
             Kind::Enricher => {
-                let answer = instance.enrich(template, columns)?;
+                let answer = instance.enrich(template, fuel, columns)?;
+                self.cost.bytes_out += answer.bytes() as u64;
                 has_room(instance, events)?;
                 let conflicts = answer::written(answer, events, plugin.writes(), self.batch, reference, limits)?;
                 self.cost.rejected += conflicts.len() as u64;
@@ -278,12 +376,29 @@ impl Ongoing<'_> {
                 self.outcome.rejections.extend(conflicts);
             }
             Kind::Alerter => {
-                let answer = instance.evaluate(template, columns)?;
+                let answer = instance.evaluate(template, fuel, columns)?;
+                self.cost.bytes_out += answer.bytes() as u64;
                 has_room(instance, events)?;
                 self.outcome.alerts.extend(answer::alerts(answer, events, self.batch, reference, limits)?);
             }
         }
         Ok(())
+    }
+
+    /// Whether the plugin has failed on all events of a trial.
+    fn trial(&self) -> Result<(), Broken> {
+        let plugin = self.run.plugin;
+        let Cost { events, failed, .. } = self.cost;
+        match self.outcome.rejections.last() {
+            Some(last) if self.worker.is_of_trial && failed == events => Err(Broken::Plugin {
+                plugin: plugin.reference().clone(),
+                file: plugin.file().to_owned(),
+                guilty: failed as usize,
+                events,
+                reason: last.reason.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps the lines of a call that counts; what failed is asked again and says it again.
@@ -300,9 +415,10 @@ impl Ongoing<'_> {
             worker.gone.sort_unstable();
             batch.remove(&worker.gone);
         }
-        guest_log::emit(run.plugin.reference(), &said, suppressed);
-        cost.log_lines = said.len() as u64;
-        cost.log_lines_suppressed = suppressed;
+        if !worker.is_of_trial {
+            (cost.log_lines, cost.log_lines_suppressed) =
+                guest_log::emit_at(run.plugin.log_rate(), run.plugin.reference(), &said, suppressed);
+        }
         cost.nanos = start.elapsed().as_nanos() as u64;
         let limit_ms = run.plugin.template().limits.slow_batch_ms;
         if cost.nanos / 1_000_000 > limit_ms {

@@ -44,7 +44,15 @@ pub(super) fn value<'e>(event: &'e Event<'_>, column: &'e BoundColumn) -> Result
             Ok(Value::Bytes(event.reader.generation.as_bytes()))
         }
         Source::Digest => plain_text(event.reader.generation_hex.as_bytes(), typed),
+        Source::Skipped => Ok(skipped(event)),
     }
+}
+
+/// The names of the plugins that the event passed by.
+fn skipped<'e>(event: &Event<'_>) -> Value<'e> {
+    let skipped = event.reader.batch.skipped_by(event.index);
+    let names: Vec<_> = skipped.map(|plugin| Some(plugin.name.clone())).collect();
+    if names.is_empty() { Value::Null } else { Value::TextArray(names) }
 }
 
 fn record_micros(event: &Event<'_>) -> i64 {

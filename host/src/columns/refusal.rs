@@ -74,5 +74,6 @@ pub(super) fn origin_of(from: &ValueFrom) -> String {
         ValueFrom::Timestamp => "$timestamp".into(),
         ValueFrom::Header(name) => format!("$headers.{name}"),
         ValueFrom::Digest => "$digest".into(),
+        ValueFrom::Skipped => "$skipped".into(),
     }
 }

@@ -64,7 +64,7 @@ pub fn run(args: &PipeArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::bad_setup(reason));
         }
     };
-    let mut pipe = Pipe::new(Arc::new(plugin), names);
+    let mut pipe = Pipe::new(plugin, names);
     writeln!(out, "{}", pipe.hello())?;
     out.flush()?;
     for line in std::io::stdin().lock().lines() {
@@ -75,7 +75,7 @@ pub fn run(args: &PipeArgs) -> anyhow::Result<Exit> {
     Ok(Exit::success())
 }
 
-fn load(args: &PipeArgs) -> Result<Plugin, String> {
+fn load(args: &PipeArgs) -> Result<Arc<Plugin>, String> {
     let config = serde_json::from_str(&args.config).map_err(|error| format!("--config is no JSON: {error}"))?;
     let limits = serde_json::from_str(&args.limits).map_err(|error| format!("--limits: {error}"))?;
     let bytes = std::fs::read(&args.file).map_err(|error| format!("cannot read {}: {error}", args.file.display()))?;
@@ -92,6 +92,7 @@ fn load(args: &PipeArgs) -> Result<Plugin, String> {
         // State of its own in memory does no harm.
         grants: names.chain([Grant::State]).collect(),
         state: Default::default(),
+        on_open: Default::default(),
     };
     engine.load(&spec).map_err(|error| error.to_string())
 }

@@ -87,7 +87,7 @@ fn print_sql(args: &ValidateArgs) -> Exit {
 }
 
 pub(super) fn load_plugins(config: &Config, files: &[PluginFile]) -> Vec<PluginCheck> {
-    let engine = pipeline::plugins::engine(1, files.len(), Some(config.engine.cache_dir.clone()));
+    let engine = pipeline::plugins::engine(&config.engine, 1, files.len());
     let check = |file: &PluginFile| {
         let engine = engine.as_ref().map_err(Clone::clone)?;
         let plugin = pipeline::plugins::load(engine, file, &pipeline::plugins::bytes_of(file)?)?;
@@ -131,7 +131,10 @@ pub(super) fn validate_loaded(
     load: impl FnOnce(&Config, &[PluginFile]) -> Vec<PluginCheck>,
 ) -> Validation {
     let mut notes = guarantee::notes(config);
-    let discovered = config.plugins.as_deref().map(|folder| plugins::discover_with(folder, folder, environment));
+    let discovered = config
+        .plugins
+        .as_deref()
+        .map(|folder| plugins::discover_with(folder, folder, environment, &config.engine.ceilings));
     let (files, mut mistakes) = match discovered {
         None => (Vec::new(), Vec::new()),
         Some(Ok(files)) => (files, Vec::new()),

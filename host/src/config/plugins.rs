@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use wasmill_engine::{Grant, InstanceMode, Limits, OtherState};
+use wasmill_engine::{Ceilings, Grant, InstanceMode, Limits, OnOpen, OtherState};
 
 use super::load::contents;
 use super::mistake::{Collector, Mistake, Mistakes, Position, nearest, quoted};
@@ -45,6 +45,8 @@ pub struct Sidecar {
     pub grants: Vec<Grant>,
     /// What becomes of stored state that it cannot read.
     pub state: OtherState,
+    /// What becomes of events while its breaker is open.
+    pub on_open: OnOpen,
 }
 
 /// What may be written in the file beside a plugin.
@@ -63,6 +65,9 @@ pub(super) struct RawSidecar {
     grants: Vec<Grant>,
     /// What becomes of state that was stored in another version of the plugin's schema.
     state: OtherState,
+    /// What becomes of events while the plugin's breaker is open: because it failed on more than 5 % of the last 2 000 events (and on
+    /// more than 8), or no longer starts.
+    on_open: OnOpen,
 }
 
 /// The plugins of `directory`, by file name, with this process's variables filled in. Files whose names begin with a dot or
@@ -72,14 +77,19 @@ pub(super) struct RawSidecar {
 /// All mistakes of all files: an unreadable directory, too many plugins, two files for one name, a settings file without
 /// its plugin, and what is wrong inside settings files.
 pub fn discover(directory: &Path) -> Result<Vec<PluginFile>, Mistakes> {
-    discover_with(directory, directory, &Environment::of_process())
+    discover_with(directory, directory, &Environment::of_process(), &Ceilings::default())
 }
 
-/// The same with other variables; files that are named in settings are looked for from `base` on.
+/// The same with other variables, and ceilings of limits; files that are named in settings are looked for from `base` on.
 ///
 /// # Errors
 /// The same.
-pub fn discover_with(directory: &Path, base: &Path, environment: &Environment) -> Result<Vec<PluginFile>, Mistakes> {
+pub fn discover_with(
+    directory: &Path,
+    base: &Path,
+    environment: &Environment,
+    ceilings: &Ceilings,
+) -> Result<Vec<PluginFile>, Mistakes> {
     let files = file_names(directory).map_err(|message| Mistakes::of_file(directory.display().to_string(), message))?;
     let plugins: BTreeSet<&str> = files.iter().filter_map(|file| file.strip_suffix(".wasm")).collect();
     let mut mistakes = strays(directory, &files, &plugins);
@@ -90,7 +100,7 @@ pub fn discover_with(directory: &Path, base: &Path, environment: &Environment) -
     }
     let mut found = Vec::new();
     for name in plugins {
-        match sidecar((directory, base), name, &files, environment) {
+        match sidecar((directory, base), name, &files, (environment, ceilings)) {
             Ok((sidecar, written)) => {
                 let (path, name) = (directory.join(format!("{name}.wasm")), name.to_owned());
                 found.push(PluginFile { path, name, sidecar, written });
@@ -155,18 +165,20 @@ fn sidecar(
     (directory, base): (&Path, &Path),
     name: &str,
     files: &BTreeSet<String>,
-    environment: &Environment,
+    (environment, ceilings): (&Environment, &Ceilings),
 ) -> Result<(Sidecar, Option<Vec<u8>>), Vec<Mistake>> {
     let candidates = [format!("{name}.yaml"), format!("{name}.yml")];
     let mut given = candidates.iter().filter(|file| files.contains(*file));
-    let Some(file) = given.next() else { return Ok((RawSidecar::default().into(), None)) };
+    let Some(file) = given.next() else { return Ok((RawSidecar::default().within(ceilings), None)) };
     let path = directory.join(file);
     let mut mistakes = Collector::new(path.display().to_string());
     if let Some(second) = given.next() {
         mistakes.add(Position::START, format!("{} is there too; keep one of the two", quoted(second)));
     }
     let sidecar = match contents(&path) {
-        Ok(bytes) => parse_sidecar(&bytes, base, environment, &mut mistakes).map(|sidecar| (sidecar, Some(bytes))),
+        Ok(bytes) => {
+            parse_sidecar(&bytes, base, (environment, ceilings), &mut mistakes).map(|sidecar| (sidecar, Some(bytes)))
+        }
         Err(message) => {
             mistakes.add(Position::START, message);
             None
@@ -178,7 +190,12 @@ fn sidecar(
     }
 }
 
-fn parse_sidecar(bytes: &[u8], folder: &Path, environment: &Environment, mistakes: &mut Collector) -> Option<Sidecar> {
+fn parse_sidecar(
+    bytes: &[u8],
+    folder: &Path,
+    (environment, ceilings): (&Environment, &Ceilings),
+    mistakes: &mut Collector,
+) -> Option<Sidecar> {
     let mut root = parse(bytes, environment, folder, mistakes)?;
     check::check(schema::sidecar(), &mut root, mistakes);
     if !mistakes.is_empty() {
@@ -189,17 +206,22 @@ fn parse_sidecar(bytes: &[u8], folder: &Path, environment: &Environment, mistake
     if let Err(message) = raw.limits.check() {
         mistakes.add(root.entry("limits").map_or(Position::START, |entry| entry.at), message);
     }
-    Some(raw.into())
+    let given = root.entry("limits").map(|limits| &limits.node);
+    for (limit, asked, most) in ceilings.passed(&raw.limits) {
+        if let Some(entry) = given.and_then(|limits| limits.entry(limit)) {
+            let message = format!(
+                "{limit} is {asked}, and this pipeline allows at most {most} (engine.ceilings.{limit}); lower one or raise the other"
+            );
+            mistakes.add(entry.at, message);
+        }
+    }
+    Some(raw.within(ceilings))
 }
 
-impl From<RawSidecar> for Sidecar {
-    fn from(raw: RawSidecar) -> Self {
-        Self {
-            config: Json::Object(raw.config),
-            limits: raw.limits,
-            instance: raw.instance,
-            grants: raw.grants,
-            state: raw.state,
-        }
+impl RawSidecar {
+    fn within(self, ceilings: &Ceilings) -> Sidecar {
+        let Self { config, limits, instance, grants, state, on_open } = self;
+        let limits = ceilings.lower(limits);
+        Sidecar { config: Json::Object(config), limits, instance, grants, state, on_open }
     }
 }

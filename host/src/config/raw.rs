@@ -8,6 +8,7 @@ mod source;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
+use wasmill_engine::{Ceilings, CompileLimits};
 
 use super::Provenance;
 use super::read::Ordered;
@@ -190,6 +191,10 @@ pub(super) struct RawEngine {
     /// Where compiled plugins are kept; by default `wasmill/compiled` in the user's cache folder. What is there is trusted code:
     /// nobody else may be able to write to it.
     pub(super) cache_dir: Option<String>,
+    /// What compiling one plugin may use. It is compiled in a process of its own.
+    pub(super) compile: CompileLimits,
+    /// The most that the file beside a plugin may set each of its `limits` to. A default that is higher is lowered to it.
+    pub(super) ceilings: Ceilings,
 }
 
 /// How a failing sink is tried again.

@@ -43,7 +43,12 @@ pub fn redacted(config: &Config) -> Json {
             "dead_letters_days": config.retention.dead_letters_days,
             "commits_days": config.retention.commits_days,
         },
-        "engine": { "threads": config.engine.threads, "cache_dir": config.engine.cache_dir },
+        "engine": {
+            "threads": config.engine.threads,
+            "cache_dir": config.engine.cache_dir,
+            "compile": config.engine.compile,
+            "ceilings": config.engine.ceilings,
+        },
         "lookups": { "reverse_dns": shown_reverse_dns(&config.reverse_dns) },
         "retry": { "initial": duration_text(config.retry.initial), "max": duration_text(config.retry.max) },
         "admin": config.admin.map_or(json!(false), |address| json!(address.to_string())),
@@ -214,6 +219,7 @@ fn shown_column(column: &ColumnConfig) -> Json {
         ValueFrom::Timestamp => "$timestamp".to_owned(),
         ValueFrom::Header(name) => format!("$headers.{name}"),
         ValueFrom::Digest => "$digest".to_owned(),
+        ValueFrom::Skipped => "$skipped".to_owned(),
     };
     match column.column_type {
         Some(column_type) => json!({ "from": from, "type": column_type }),

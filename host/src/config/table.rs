@@ -44,7 +44,7 @@ pub struct ColumnConfig {
     /// Where its value comes from.
     pub from: ValueFrom,
     /// Its type; `None`: as the table has it, or (where the table is made) text, jsonb for `$raw` and `$payload`,
-    /// bigint for `$offset`, integer for `$partition`, timestamptz for `$timestamp`, bytea for `$key`.
+    /// bigint for `$offset`, integer for `$partition`, timestamptz for `$timestamp`, bytea for `$key`, text[] for `$skipped`.
     pub column_type: Option<ColumnType>,
 }
 
@@ -71,6 +71,8 @@ pub enum ValueFrom {
     Header(String),
     /// `$digest`: of the generation.
     Digest,
+    /// `$skipped`: the plugins that the event passed by; null where there is none.
+    Skipped,
 }
 
 /// A column's type, by PostgreSQL's names.

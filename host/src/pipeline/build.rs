@@ -96,6 +96,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
         binder,
         serving: Arc::clone(&serving),
         sinks: Arc::clone(&sinks),
+        breakers: Arc::clone(&status.breakers),
         archives: config.provenance != Provenance::Off,
         retry: config.retry,
     });

@@ -293,6 +293,7 @@ impl Lanes<'_> {
             partition: Arc::clone(&partition),
             engine: self.built.engine.clone(),
             sinks: Arc::clone(&self.built.sinks),
+            breakers: Arc::clone(&self.built.status.breakers),
             leases,
             memory,
             committed,

@@ -45,9 +45,10 @@ pub(super) async fn run(config: &Config, built: Built, mut stop: watch::Receiver
         let (status, partition) = (Arc::clone(&built.status), Arc::clone(&partition));
         Box::new(move |offset| status.committed(&partition, offset))
     };
-    let Built { serving, engine, sinks, .. } = built;
-    let taken_up = Arc::default();
-    let parts = LaneParts { serving, processor, taken_up, partition, engine, sinks, leases, memory, committed };
+    let Built { serving, engine, sinks, status, .. } = built;
+    let (taken_up, breakers) = (Arc::default(), Arc::clone(&status.breakers));
+    let parts =
+        LaneParts { serving, processor, taken_up, partition, engine, sinks, breakers, leases, memory, committed };
     let (asker, lane) = lane(parts, reader);
     tokio::pin!(lane);
     let end = tokio::select! {

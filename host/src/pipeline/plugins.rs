@@ -5,13 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wasmill_engine::{Engine, EngineOptions, Plugin, PluginSpec};
+use wasmill_engine::{Ceilings, Engine, EngineOptions, Plugin, PluginSpec};
 
 use super::SetupError;
 use super::good::GoodFiles;
 use super::listing::Listing;
 use crate::config::plugins::{PLUGINS_MAX, PluginFile, Sidecar, discover_with};
-use crate::config::{Config, Environment};
+use crate::config::{Config, EngineConfig, Environment};
 use crate::health::Health;
 
 /// Instances that all threads together may have: each reserves 16 GiB of the 128 TiB of addresses that a process has.
@@ -25,6 +25,7 @@ pub(super) struct Loader {
     required: Vec<String>,
     engine: Engine,
     good: GoodFiles,
+    ceilings: Ceilings,
 }
 
 /// The plugins of a directory as it once was.
@@ -52,8 +53,9 @@ impl Loader {
         let Some(directory) = config.plugins.clone() else { return Ok(None) };
         let cache_dir = config.engine.cache_dir.clone();
         let good = GoodFiles::new(&cache_dir, &config.name, &directory);
-        let engine = engine(config.engine.threads, PLUGINS_MAX, Some(cache_dir)).map_err(SetupError::Wrong)?;
-        Ok(Some(Self { directory, required: config.required_plugins.clone(), engine, good }))
+        let engine = engine(&config.engine, config.engine.threads, PLUGINS_MAX).map_err(SetupError::Wrong)?;
+        let (required, ceilings) = (config.required_plugins.clone(), config.engine.ceilings.clone());
+        Ok(Some(Self { directory, required, engine, good, ceilings }))
     }
 
     /// The plugins to begin with: those of the directory, or, where that holds bad ones, those that served last.
@@ -121,7 +123,7 @@ impl Loader {
     }
 
     fn load_from(&self, folder: &Path, before: &[LoadedFile]) -> Result<Vec<LoadedFile>, String> {
-        let files = discover_with(folder, &self.directory, &Environment::of_process())
+        let files = discover_with(folder, &self.directory, &Environment::of_process(), &self.ceilings)
             .map_err(|mistakes| mistakes.to_string())?;
         let mut loaded: Vec<LoadedFile> = Vec::with_capacity(files.len());
         for file in files {
@@ -149,7 +151,7 @@ impl Loader {
         if let Some(same) = same {
             return Ok(same.clone());
         }
-        let plugin = Arc::new(load(&self.engine, &file, &bytes)?);
+        let plugin = load(&self.engine, &file, &bytes)?;
         tracing::info!("loaded {}", about(&plugin));
         Ok(LoadedFile { plugin, bytes, file })
     }
@@ -183,14 +185,15 @@ fn share_state(one: &Plugin, other: &Plugin) -> bool {
     one.state().zip(other.state()).is_some_and(|(one, other)| one.name == other.name)
 }
 
-/// The engine of a pipeline with so many threads and plugins.
+/// The engine of a pipeline, for so many threads and plugins.
 ///
 /// # Errors
 /// A sentence that says what to do.
-pub fn engine(threads: usize, plugins: usize, cache_dir: Option<PathBuf>) -> Result<Engine, String> {
+pub fn engine(config: &EngineConfig, threads: usize, plugins: usize) -> Result<Engine, String> {
     let wrong = |error: &dyn Display| error.to_string();
     let mut options = EngineOptions::new().map_err(|error| wrong(&error))?;
-    options.cache_dir = cache_dir;
+    options.cache_dir = Some(config.cache_dir.clone());
+    options.compile = config.compile;
     let instances = (threads.max(1) * (1 + plugins)).min(INSTANCES_MAX);
     options.instances = u32::try_from(instances).unwrap_or(u32::MAX);
     Engine::new(options).map_err(|error| wrong(&error))
@@ -209,10 +212,10 @@ pub fn bytes_of(file: &PluginFile) -> Result<Arc<[u8]>, String> {
 ///
 /// # Errors
 /// With file, digest and reason.
-pub fn load(engine: &Engine, file: &PluginFile, bytes: &Arc<[u8]>) -> Result<Plugin, String> {
-    let Sidecar { config, limits, instance, grants, state } = file.sidecar.clone();
-    let spec =
-        PluginSpec { file: file.path.clone(), bytes: Arc::clone(bytes), config, limits, instance, grants, state };
+pub fn load(engine: &Engine, file: &PluginFile, bytes: &Arc<[u8]>) -> Result<Arc<Plugin>, String> {
+    let Sidecar { config, limits, instance, grants, state, on_open } = file.sidecar.clone();
+    let (file, bytes) = (file.path.clone(), Arc::clone(bytes));
+    let spec = PluginSpec { file, bytes, config, limits, instance, grants, state, on_open };
     engine.load(&spec).map_err(|error| error.to_string())
 }
 

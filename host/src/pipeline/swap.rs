@@ -14,14 +14,15 @@ use super::bind::{Binder, Bound};
 use super::build::{archive, note};
 use super::plugins::{Loaded, LoadedFile, Loader, PART, about, serves_on};
 use crate::config::RetryConfig;
+use crate::plugin_breakers::PluginBreakers;
 use crate::retry::Backoff;
 use crate::serving::Serving;
 use crate::sinks::Sinks;
 use crate::states;
 use crate::store::{Store, StoreError};
 
-/// How often the directory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often the directory is looked at: some 50 microseconds of processor time each.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// So many looks that find the same as the one before: then nobody is writing there any more.
 const SETTLED: u32 = 2;
 
@@ -33,6 +34,7 @@ pub(super) struct Swap {
     pub(super) binder: Binder,
     pub(super) serving: Arc<Serving>,
     pub(super) sinks: Arc<Sinks>,
+    pub(super) breakers: Arc<PluginBreakers>,
     /// Whether home keeps the files.
     pub(super) archives: bool,
     pub(super) retry: RetryConfig,
@@ -48,7 +50,7 @@ impl Swap {
             let now = match self.loader.list().await {
                 Ok(now) => now,
                 Err(error) => {
-                    is_readable = false;
+                    (same, is_readable) = (0, false);
                     let reason = format!("the plugin directory cannot be read ({error})");
                     self.sinks.health.yellow(PART, serves_on(&reason));
                     continue;
@@ -75,7 +77,7 @@ impl Swap {
         match next {
             Ok((files, bound)) => {
                 // What changed while it was read settles first.
-                if self.loader.list().await.is_ok_and(|now| now == self.loaded.listing) {
+                if self.is_settled().await {
                     match self.publish(files, bound).await {
                         Ok(()) => health.green(PART),
                         Err(reason) => health.yellow(PART, serves_on(&reason)),
@@ -112,7 +114,15 @@ impl Swap {
                 Err(error) => return Err(error.to_string()),
             }
             backoff.wait().await;
+            if !self.is_settled().await {
+                return Err("the plugin directory changed again while its plugins waited for home".to_owned());
+            }
         }
+    }
+
+    /// Whether the directory holds what is being taken over.
+    async fn is_settled(&self) -> bool {
+        self.loader.list().await.is_ok_and(|now| now == self.loaded.listing)
     }
 
     async fn prepare(&self, home: &Store, files: &[LoadedFile], generation: &Generation) -> Result<(), StoreError> {
@@ -133,7 +143,9 @@ impl Swap {
                 self.patiently(|| note(home, &bound.processor.generation)).await?;
             }
             self.sinks.tally.serve(&plugins);
+            let same = bound.processor.generation.same(&before.generation);
             self.serving.publish(Arc::new(bound.processor));
+            self.breakers.forget_others(&same);
             let named: Vec<String> = plugins.iter().map(|plugin| about(plugin)).collect();
             tracing::info!(generation = %id, before = %before.generation.id(), "plugins serve: {}", named.join(", "));
             self.loader.keep_good(&files).await;

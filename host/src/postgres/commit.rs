@@ -234,6 +234,7 @@ impl PostgresStore {
         committed.dead_letters = letters.len() as u64;
         self.write_dead_letters(connection, &lease.partition, &letters).await?;
         self.record(connection, &lease.partition, lease.next_offset, deliveries).await?;
+        self.note_skipped(connection, &lease.partition, lease.next_offset, deliveries).await?;
         self.keep_answers(connection, &lease.partition, lease.next_offset, deliveries).await?;
         self.store_states(connection, &lease.partition, lease.next_offset, deliveries).await?;
         let Some(last) = deliveries.last() else { return Ok(Some(committed)) };

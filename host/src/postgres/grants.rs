@@ -21,6 +21,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("wasmill_dead_letters", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_relays", &["SELECT", "INSERT", "UPDATE"]),
     ("wasmill_commits", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ("wasmill_skipped", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_answers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_open_alerts", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_states", &["SELECT", "INSERT", "UPDATE"]),

@@ -59,7 +59,8 @@ impl PostgresStore {
             key_columns!(),
             ", sink, epoch, next_offset) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8)
              ON CONFLICT (pipeline, sink, source, cluster, topic, topic_id, partition)
-             DO UPDATE SET epoch = ledger.epoch + 1, updated_at = now() RETURNING epoch, next_offset"
+             DO UPDATE SET epoch = ledger.epoch + 1, updated_at = now()
+             RETURNING epoch, next_offset, encode(generation, 'hex') AS generation"
         );
         let mut taken = self.connections.take().await?;
         let acquired = keyed(ACQUIRE, &self.pipeline, partition)
@@ -67,12 +68,12 @@ impl PostgresStore {
             .bind(start)
             .fetch_one(&mut taken.connection)
             .await
-            .and_then(|row| Ok((row.try_get("epoch")?, row.try_get("next_offset")?)));
-        let (epoch, next_offset) =
+            .and_then(|row| Ok((row.try_get("epoch")?, row.try_get("next_offset")?, row.try_get("generation")?)));
+        let (epoch, next_offset, generation) =
             acquired.map_err(|error| self.failed(&format!("take over partition {partition}"), &error))?;
         taken.give_back();
         self.unsettled().remove(partition);
-        Ok(Lease { partition: Arc::clone(partition), epoch, next_offset })
+        Ok(Lease { partition: Arc::clone(partition), epoch, next_offset, generation })
     }
 
     /// All rows of this pipeline's ledger, by partition.

@@ -12,7 +12,9 @@ const DEAD_LETTERS: &str = "DELETE FROM wasmill_dead_letters WHERE id IN (
      SELECT id FROM wasmill_dead_letters
      WHERE pipeline = $1 AND rejected_at < now() - $2::int * INTERVAL '1 day' AND id <= $4
      ORDER BY rejected_at LIMIT $3 FOR UPDATE SKIP LOCKED)";
-const COMMITS: &str = "DELETE FROM wasmill_commits WHERE id IN (
+const COMMITS: &str = "WITH skipped AS (
+     DELETE FROM wasmill_skipped WHERE pipeline = $1 AND recorded_at < now() - $2::int * INTERVAL '1 day')
+     DELETE FROM wasmill_commits WHERE id IN (
      SELECT id FROM wasmill_commits
      WHERE pipeline = $1 AND committed_at < now() - $2::int * INTERVAL '1 day'
      LIMIT $3 FOR UPDATE SKIP LOCKED)";

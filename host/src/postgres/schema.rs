@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use super::errors::{making_error, store_error};
 
 /// What makes each version of the tables from the one before, the first from nothing. A step that was released is never changed.
-const STEPS: [&str; 5] = [TABLES, ANSWERS, OPEN_ALERTS, STATES, GENERATIONS];
+const STEPS: [&str; 6] = [TABLES, ANSWERS, OPEN_ALERTS, STATES, GENERATIONS, SKIPPED];
 
 /// Held while tables are looked at and made, so that workers may start at the same time.
 const SET_UP_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('wasmill_schema', 0))";
@@ -113,6 +113,16 @@ CREATE TABLE wasmill_generations (
     served_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX ON wasmill_generations (pipeline, id);";
+
+const SKIPPED: &str = "
+-- Offsets [first, next) whose events passed a plugin by, because its breaker was open.
+CREATE TABLE wasmill_skipped (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline text NOT NULL, source text NOT NULL, cluster text NOT NULL, topic text NOT NULL,
+    topic_id text NOT NULL, partition integer NOT NULL, first_offset bigint NOT NULL, next_offset bigint NOT NULL,
+    plugin text NOT NULL, plugin_digest bytea NOT NULL, recorded_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+CREATE INDEX ON wasmill_skipped (pipeline, source, cluster, topic, topic_id, partition, next_offset);";
 
 /// Waits until no other process sets this database up; the lock goes with the transaction.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {

@@ -365,6 +365,7 @@ fn wanted_type(column: &ColumnConfig) -> ColumnType {
         ValueFrom::Partition => ColumnType::Integer,
         ValueFrom::Timestamp => ColumnType::TimestampTz,
         ValueFrom::Key => ColumnType::Bytea,
+        ValueFrom::Skipped => ColumnType::TextArray,
         ValueFrom::Path(_) | ValueFrom::Topic | ValueFrom::Header(_) | ValueFrom::Digest => ColumnType::Text,
     })
 }

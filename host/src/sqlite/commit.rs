@@ -11,7 +11,7 @@ use super::dead_letters;
 use super::error::{classify, refuses_row};
 use super::ledger::{self, Position};
 use super::schema::SqliteTable;
-use super::{SqliteStore, answers, state};
+use super::{SqliteStore, answers, skipped, state};
 use crate::config::Provenance;
 use crate::delivery::{DeadLetter, Delivery, Rows};
 use crate::report::REFUSED_BY_DATABASE;
@@ -61,6 +61,9 @@ pub(super) async fn commit(
     }
     if store.is_home && store.facts.provenance != Provenance::Off {
         record_commit(&mut transaction, &key, &store.facts, lease.next_offset, deliveries).await?;
+    }
+    if store.is_home {
+        skipped::note(&mut transaction, &key, lease.next_offset, deliveries).await?;
     }
     if store.is_home && store.facts.provenance == Provenance::Full {
         answers::keep(&mut transaction, &key, lease.next_offset, deliveries).await?;

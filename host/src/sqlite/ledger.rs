@@ -63,12 +63,12 @@ pub(super) async fn acquire(
     connection: &mut SqliteConnection,
     key: &Key<'_>,
     start: i64,
-) -> Result<Position, StoreError> {
+) -> Result<(Position, Option<String>), StoreError> {
     let sql = "INSERT INTO wasmill_ledger (pipeline, sink, source, cluster, topic, topic_id, partition, next_offset, epoch) \
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) \
-               ON CONFLICT DO UPDATE SET epoch = epoch + 1 RETURNING epoch, next_offset";
+               ON CONFLICT DO UPDATE SET epoch = epoch + 1 RETURNING epoch, next_offset, generation";
     let row = bind_key!(sqlx::query(sql), key).bind(start).fetch_one(connection).await.map_err(classify)?;
-    position(&row)
+    Ok((position(&row)?, row.try_get("generation").map_err(classify)?))
 }
 
 /// Moves the row on if it is still as the lease read it; `false`: somebody else has changed it.
@@ -113,7 +113,7 @@ pub(super) async fn accept_gap(
     next: i64,
 ) -> Result<(), StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(classify)?;
-    let before = acquire(&mut transaction, key, first).await?;
+    let (before, _) = acquire(&mut transaction, key, first).await?;
     if before.next_offset != first {
         let (partition, at) = (key.partition, before.next_offset);
         return Err(StoreError::Setup(format!(

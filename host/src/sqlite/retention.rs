@@ -11,6 +11,8 @@ const DEAD_LETTERS: &str = "DELETE FROM wasmill_dead_letters WHERE id IN (SELECT
      ORDER BY rejected_at_us LIMIT ?)";
 const COMMITS: &str = "DELETE FROM wasmill_commits WHERE id IN (SELECT id FROM wasmill_commits \
      WHERE pipeline = ? AND committed_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ? || ' days') LIMIT ?)";
+const SKIPPED: &str = "DELETE FROM wasmill_skipped \
+     WHERE pipeline = ? AND recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ? || ' days')";
 const ANSWERS: &str = "DELETE FROM wasmill_answers WHERE id IN (SELECT id FROM wasmill_answers \
      WHERE pipeline = ? AND recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || (? + 1) || ' days') \
      ORDER BY recorded_at, id LIMIT ?)";
@@ -28,7 +30,13 @@ impl SqliteStore {
             Forget::Answers { days } => query(ANSWERS).bind(&self.pipeline).bind(days).bind(limit),
             Forget::Commits { days } => query(COMMITS).bind(&self.pipeline).bind(days).bind(limit),
         };
-        let deleted = delete.execute(self.writer.lock().await.connection().await?).await.map_err(classify)?;
+        let mut writer = self.writer.lock().await;
+        let connection = writer.connection().await?;
+        if let Forget::Commits { days } = what {
+            // A few rows, whatever has happened.
+            query(SKIPPED).bind(&self.pipeline).bind(days).execute(&mut *connection).await.map_err(classify)?;
+        }
+        let deleted = delete.execute(&mut *connection).await.map_err(classify)?;
         Ok(deleted.rows_affected())
     }
 }

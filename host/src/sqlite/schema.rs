@@ -72,6 +72,12 @@ CREATE TABLE IF NOT EXISTS wasmill_generations (
     served_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
 );
 CREATE INDEX IF NOT EXISTS wasmill_generations_by_pipeline ON wasmill_generations (pipeline, id);
+CREATE TABLE IF NOT EXISTS wasmill_skipped (
+    id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, source TEXT NOT NULL, cluster TEXT NOT NULL, topic TEXT NOT NULL,
+    topic_id TEXT NOT NULL, partition INTEGER NOT NULL, first_offset INTEGER NOT NULL, next_offset INTEGER NOT NULL,
+    plugin TEXT NOT NULL, plugin_digest TEXT NOT NULL, recorded_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
+);
+CREATE INDEX IF NOT EXISTS wasmill_skipped_by_offset ON wasmill_skipped (pipeline, topic, topic_id, partition, next_offset);
 CREATE TABLE IF NOT EXISTS wasmill_plugins (
     digest TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, file BLOB NOT NULL,
     archived_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
@@ -127,6 +133,7 @@ fn wanted_type(column: &ColumnConfig) -> ColumnType {
         ValueFrom::Partition => ColumnType::Integer,
         ValueFrom::Timestamp => ColumnType::TimestampTz,
         ValueFrom::Key => ColumnType::Bytea,
+        ValueFrom::Skipped => ColumnType::TextArray,
         ValueFrom::Path(_) | ValueFrom::Topic | ValueFrom::Header(_) | ValueFrom::Digest => ColumnType::Text,
     })
 }

@@ -2,26 +2,24 @@
 //! a bad one; and in the middle the worker is killed.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Result, ensure};
 
 use super::faults::Scene;
-use crate::pipeline::{PATIENCE, Running, built};
+use crate::pipeline::{PATIENCE, Running};
+use crate::variants::Variants;
 
 /// Digests that come again and again; each tenth is one of its own.
 const DIGESTS: usize = 4;
 /// What is logged of a set that serves, and of one that does not.
 const SERVES: &str = "plugins serve: ";
 const REFUSED: &str = "serves on";
-/// It cleans a field that no event has.
-const SETTINGS: &str = "config: { fields: [no.event.has.this] }\n";
 
 impl Scene {
     pub(super) fn swap(&mut self, times: usize) -> Result<Running> {
         let mut worker = self.pipeline.start();
         let directory = self.pipeline.path("plugins.d");
-        let plugin = fs::read(built("enrich-clean"))?;
+        let variants = Variants::new()?;
         let (mut serving, mut refused) = (0, 0);
         for (number, moment) in self.moments(times).into_iter().enumerate() {
             self.reach(&mut worker, moment)?;
@@ -35,7 +33,7 @@ impl Scene {
             let other = directory.join("95-other.wasm");
             if number % 3 == 2 {
                 let before = said(&worker, REFUSED);
-                fs::write(&other, &plugin[..plugin.len() / 2])?;
+                variants.put_half(&other)?;
                 self.wait_said(&mut worker, REFUSED, before)?;
                 fs::remove_file(&other)?;
                 refused += 1;
@@ -43,7 +41,7 @@ impl Scene {
             }
             let before = said(&worker, SERVES);
             let digest = if number % 10 == 9 { DIGESTS + number } else { number % DIGESTS };
-            put(&directory, &plugin, digest)?;
+            variants.put(&directory, digest)?;
             self.wait_said(&mut worker, SERVES, before)?;
             serving += 1;
         }
@@ -62,18 +60,6 @@ impl Scene {
         }
         Ok(())
     }
-}
-
-/// Moves a plugin of another digest into place.
-fn put(directory: &Path, plugin: &[u8], digest: usize) -> Result<()> {
-    let (new, place) = (directory.join(".90-enrich-clean.wasm"), directory.join("90-enrich-clean.wasm"));
-    // A custom section: one byte for its length, one for that of its name.
-    let name = format!("v{digest}");
-    let section = [&[0, name.len() as u8 + 1, name.len() as u8], name.as_bytes()].concat();
-    fs::write(&new, [plugin, &section].concat())?;
-    fs::write(place.with_extension("yaml"), SETTINGS)?;
-    fs::rename(new, place)?;
-    Ok(())
 }
 
 fn said(worker: &Running, what: &str) -> usize {

@@ -142,6 +142,7 @@ fn delivery(
         rejected,
         alerts_raised: 0,
         costs: Vec::new(),
+        turns: Vec::new(),
         looked_up: Default::default(),
         state: Vec::new(),
     }

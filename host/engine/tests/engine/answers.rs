@@ -23,7 +23,7 @@ fn decent_events_pass_are_enriched_and_raise_alerts() {
     assert_eq!(alert.labels, [("deed".to_owned(), String::new())]);
     assert_eq!(&alert.plugin, plugin.reference());
     let cost = outcome.costs[0];
-    assert_eq!((cost.events, cost.calls, cost.traps, cost.rejected), (45, 3, 0, 0));
+    assert_eq!((cost.events, cost.calls, cost.faults.total(), cost.rejected), (45, 3, 0, 0));
     assert!(cost.fuel > 0 && cost.nanos > 0);
 }
 
@@ -56,14 +56,14 @@ fn plugin_without_events_is_not_called() {
 fn required_field_that_is_absent_or_null_is_rejected_before_the_call() {
     let Some(bytes) = rogue() else { return };
     let config = serde_json::json!({ "required": true });
-    let plugin = std::sync::Arc::new(crate::support::load(&bytes, config, Limits::default()).unwrap());
+    let plugin = crate::support::load(&bytes, config, Limits::default()).unwrap();
     let payloads = [r#"{"n":1}"#, "{}", r#"{"n":null}"#, r#"{"n":"text"}"#].map(str::to_owned);
     let (outcome, batch) = run(&[plugin], &payloads).unwrap();
     assert_eq!(batch.live, [0, 3]);
     assert_eq!(codes(&outcome), [(1, "missing_field".into()), (2, "missing_field".into())]);
     assert_eq!(outcome.rejections[0].reason, "the field \"n\" is required and is absent");
     assert_eq!(outcome.rejections[1].reason, "the field \"n\" is required and is null");
-    assert_eq!(outcome.costs[0].events, 2 * 3);
+    assert_eq!((outcome.costs[0].events, outcome.costs[0].rejected), (4 + 2 * 2, 2));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn payload_that_cannot_take_the_field_is_a_conflict_and_no_fault() {
     assert_eq!(batch.live, [0]);
     assert_eq!(codes(&outcome), [(1, "enrich_conflict".into())]);
     assert_eq!(outcome.rejections[0].plugin.as_ref(), Some(plugin.reference()));
-    assert_eq!(outcome.costs[0].traps, 0);
+    assert_eq!(outcome.costs[0].faults.total(), 0);
 }
 
 #[test]

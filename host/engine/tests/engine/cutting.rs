@@ -92,8 +92,7 @@ proptest! {
 fn generation_is_named_by_its_plugins_and_their_configurations() {
     let Some(bytes) = rogue() else { return };
     let plain = decent(&bytes, Limits::default());
-    let other =
-        std::sync::Arc::new(crate::support::load(&bytes, json!({ "remembers": 5 }), Limits::default()).unwrap());
+    let other = crate::support::load(&bytes, json!({ "remembers": 5 }), Limits::default()).unwrap();
     let id = |plugins: &[std::sync::Arc<wasmill_engine::Plugin>]| batch(plugins, 0, &[]).0.id();
     assert_eq!(id(&[plain.clone()]), id(&[plain.clone()]));
     assert_ne!(id(&[plain.clone()]), id(&[other.clone()]));

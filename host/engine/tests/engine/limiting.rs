@@ -68,10 +68,10 @@ fn events_that_need_more_fuel_together_than_one_may_burn_are_split_and_none_is_b
         outcome.costs[0]
     };
     let first = go(0);
-    assert!(first.calls > 3 && first.traps > 0, "{first:?}");
+    assert!(first.calls > 3 && first.faults.fuel > 0, "{first:?}");
     // The next batch is cut as it has to be from the start.
     let second = go(64);
-    assert!(second.calls > 3 && second.traps == 0, "{second:?}");
+    assert!(second.calls > 3 && second.faults.total() == 0, "{second:?}");
 }
 
 #[test]
@@ -139,10 +139,9 @@ fn instance_is_fresh_for_each_batch_unless_it_is_to_be_reused() {
     let Some(bytes) = rogue() else { return };
     let limits = || Limits { memory_bytes: 8 << 20, ..Limits::default() };
     // The guest frees what it took, but a memory never shrinks: a reused instance still has it.
-    let fresh = Arc::new(load(&bytes, json!({}), limits()).unwrap());
-    let reused = Arc::new(
-        engine().load(&PluginSpec { instance: InstanceMode::Reuse, ..spec(&bytes, json!({}), limits()) }).unwrap(),
-    );
+    let fresh = load(&bytes, json!({}), limits()).unwrap();
+    let reused = PluginSpec { instance: InstanceMode::Reuse, ..spec(&bytes, json!({}), limits()) };
+    let reused = engine().load(&reused).unwrap();
     for plugin in [fresh, reused] {
         let mut worker = Worker::new();
         let mut memory = LaneMemory::new();
@@ -163,7 +162,7 @@ fn instance_is_fresh_for_each_batch_unless_it_is_to_be_reused() {
 fn reused_instance_is_thrown_away_after_a_trap() {
     let Some(bytes) = rogue() else { return };
     let spec = PluginSpec { instance: InstanceMode::Reuse, ..spec(&bytes, json!({}), Limits::default()) };
-    let plugin = Arc::new(engine().load(&spec).unwrap());
+    let plugin = engine().load(&spec).unwrap();
     let mut worker = Worker::new();
     for first in [0, 10, 20] {
         let (generation, mut batch) = batch(&[plugin.clone()], first, &events(8, &[(3, "v:trap")]));

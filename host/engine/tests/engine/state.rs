@@ -29,7 +29,7 @@ struct Lane {
 impl Lane {
     fn new(limits: &Limits) -> Option<Self> {
         let spec = spec(&component("counter")?, json!({}), limits.clone());
-        let plugin = Arc::new(engine().load(&spec).unwrap());
+        let plugin = engine().load(&spec).unwrap();
         Some(Self {
             plugin,
             memory: LaneMemory::new(),
@@ -236,4 +236,19 @@ fn partitions_do_not_share_state() {
     let mut other = Lane::new(&Limits::default()).unwrap();
     one.run(&[(0, count("a"))]);
     assert_eq!(other.run(&[(0, count("a"))]), [(0, "count: 1 at 0".to_owned())]);
+}
+
+#[test]
+fn lane_without_a_home_passes_states_on_to_the_plugins_that_keep_them_and_forgets_the_others() {
+    let Some(mut lane) = Lane::new(&Limits::default()) else { return };
+    let generation = |plugins: &[Arc<Plugin>]| batch_of(plugins, RawBatch::new(Arc::new(partition()), 0)).0;
+    let (with, without) = (generation(std::slice::from_ref(&lane.plugin)), generation(&[]));
+    assert!(without.continues(&with) && !with.continues(&without));
+    let counted = |lane: &mut Lane| lane.run(&[(0, count("k"))])[0].1.split(' ').nth(1).unwrap().to_owned();
+    assert_eq!(counted(&mut lane), "1");
+    lane.memory.pass_on(&with, &with);
+    assert_eq!(counted(&mut lane), "2");
+    lane.memory.pass_on(&with, &without);
+    lane.memory.pass_on(&without, &with);
+    assert_eq!(counted(&mut lane), "1");
 }

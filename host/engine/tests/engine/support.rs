@@ -59,16 +59,17 @@ pub(crate) fn spec(bytes: &Arc<[u8]>, config: Value, limits: Limits) -> PluginSp
         instance: InstanceMode::Fresh,
         grants: vec![Grant::State],
         state: Default::default(),
+        on_open: Default::default(),
     }
 }
 
-pub(crate) fn load(bytes: &Arc<[u8]>, config: Value, limits: Limits) -> Result<Plugin, LoadError> {
+pub(crate) fn load(bytes: &Arc<[u8]>, config: Value, limits: Limits) -> Result<Arc<Plugin>, LoadError> {
     engine().load(&spec(bytes, config, limits))
 }
 
 /// The guest with default config.
 pub(crate) fn decent(bytes: &Arc<[u8]>, limits: Limits) -> Arc<Plugin> {
-    Arc::new(load(bytes, json!({}), limits).unwrap())
+    load(bytes, json!({}), limits).unwrap()
 }
 
 /// Payloads as a batch that begins at `first`, projected for `plugins`.

@@ -162,7 +162,8 @@ pub(in crate::config) struct RawSqlite {
 }
 
 /// Topics of a Kafka cluster. A message is the event after enrichment, with its own headers and `wasmill-origin`
-/// (`cluster/topic/topic-id/partition/offset`), by which a consumer can tell a repeat; an alert has `wasmill-alert-id` too.
+/// (`cluster/topic/topic-id/partition/offset`), by which a consumer can tell a repeat; an alert has `wasmill-alert-id` too,
+/// and an event that passed plugins by, because their breakers were open, `wasmill-skipped` with their names.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct RawKafkaSink {
@@ -220,7 +221,8 @@ pub(in crate::config) enum RawColumn {
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct RawFullColumn {
     /// A field's path such as `source.ip`; or `$raw` (the payload as it came), `$payload` (after enrichment), `$key`,
-    /// `$topic`, `$partition`, `$offset`, `$timestamp`, `$headers.NAME`, `$digest` (of the plugins that ran).
+    /// `$topic`, `$partition`, `$offset`, `$timestamp`, `$headers.NAME`, `$digest` (of the plugins that ran),
+    /// `$skipped` (the names of the plugins that the event passed by, because their breakers were open; null where there is none).
     pub(in crate::config) from: String,
     /// The column's type. By default as the table has it; where the table is made, text, or what suits the `$` word.
     #[serde(rename = "type")]

@@ -23,7 +23,7 @@ impl Resolver<'_> {
             Some(path) => self.path(path),
             None => self.cache_dir(),
         };
-        EngineConfig { threads, cache_dir }
+        EngineConfig { threads, cache_dir, compile: raw.compile, ceilings: raw.ceilings.clone() }
     }
 
     /// The user's cache folder; beside the file where there is no user, as in many containers.

@@ -10,7 +10,7 @@ use crate::config::{ColumnConfig, ColumnType, Identifier, OnDuplicate, TableConf
 pub const COLUMNS_MAX: usize = 500;
 
 const HEADERS: &str = "$headers.";
-const WORDS: [(&str, ValueFrom); 8] = [
+const WORDS: [(&str, ValueFrom); 9] = [
     ("$raw", ValueFrom::Raw),
     ("$payload", ValueFrom::Payload),
     ("$key", ValueFrom::Key),
@@ -19,6 +19,7 @@ const WORDS: [(&str, ValueFrom); 8] = [
     ("$offset", ValueFrom::Offset),
     ("$timestamp", ValueFrom::Timestamp),
     ("$digest", ValueFrom::Digest),
+    ("$skipped", ValueFrom::Skipped),
 ];
 
 impl Resolver<'_> {

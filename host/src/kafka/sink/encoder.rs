@@ -14,6 +14,8 @@ use crate::process::refusal;
 
 /// The header that tells which event a message came from.
 pub(super) const ORIGIN: &[u8] = b"wasmill-origin";
+/// The header that tells which plugins an event passed by, because their breakers were open: their names, with commas between them.
+pub(super) const SKIPPED: &[u8] = b"wasmill-skipped";
 /// The header that tells which alert a message is.
 const ALERT_ID: &[u8] = b"wasmill-alert-id";
 /// Messages after which the size of a batch is known well enough.
@@ -112,8 +114,11 @@ impl MessageEncoder {
         batch.payload_into(event, row);
         let origin = (ORIGIN, Some(origin.at(batch.raw.records()[index].offset)));
         let alert_id = self.alert_id.map(|column| (ALERT_ID, text(batch, event, column).map(|(text, _)| text)));
+        let skipped: Vec<&str> = batch.skipped_by(event).map(|plugin| plugin.name.as_str()).collect();
+        let skipped = skipped.join(",");
+        let mark = (!skipped.is_empty()).then_some((SKIPPED, Some(skipped.as_bytes())));
         let mut headers = batch.raw.headers(index);
-        headers.extend([origin].into_iter().chain(alert_id));
+        headers.extend([origin].into_iter().chain(alert_id).chain(mark));
         frame::finish(row, start, topic, true, key, headers.into_iter());
         let bytes = frame::bytes_max(row.len() - start);
         let (name, limit) = &self.topics[usize::from(topic)];

@@ -10,7 +10,10 @@ use crate::{CALLS, Deed, deeds};
 pub(crate) fn validate(batch: &Batch) -> Verdicts {
     let mut verdicts = Verdicts { actions: vec![0; batch.events as usize], rejections: Vec::new() };
     for event in 0..batch.events {
-        let deed = Deed::parse(order(batch, event as usize));
+        let deed = match order(batch, event as usize) {
+            Some(order) => Deed::parse(order),
+            None => crate::deed_without_order(),
+        };
         deeds::do_anywhere(deed);
         answer(event, deed, &mut verdicts);
     }
@@ -18,14 +21,14 @@ pub(crate) fn validate(batch: &Batch) -> Verdicts {
 }
 
 /// The text of the event's field `do`, the first of the batch's fields.
-fn order(batch: &Batch, event: usize) -> &str {
+fn order(batch: &Batch, event: usize) -> Option<&str> {
     let slot = event * batch.fields as usize;
     let is_present = batch.states.get(slot / 32).is_none_or(|word| word >> (2 * (slot % 32)) & 3 == 2);
     if !is_present {
-        return "";
+        return None;
     }
     let (offset, length) = ((batch.slots[slot] >> 32) as usize, (batch.slots[slot] & 0xffff_ffff) as usize);
-    std::str::from_utf8(&batch.text[offset..offset + length]).expect("the host sends UTF-8")
+    Some(std::str::from_utf8(&batch.text[offset..offset + length]).expect("the host sends UTF-8"))
 }
 
 fn answer(event: u32, deed: Deed<'_>, verdicts: &mut Verdicts) {

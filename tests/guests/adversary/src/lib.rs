@@ -26,6 +26,7 @@ bindings::export!(Adversary with_types_in bindings);
 struct Config {
     configure: Option<String>,
     always: Option<String>,
+    absent: Option<String>,
 }
 
 /// A word and its argument.
@@ -48,13 +49,16 @@ impl<'a> Deed<'a> {
 
 /// Of the config.
 static ALWAYS: OnceLock<Option<String>> = OnceLock::new();
+/// Of the config.
+static ABSENT: OnceLock<Option<String>> = OnceLock::new();
 /// Batches that this instance has had.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 impl plugin::Guest for Adversary {
     fn configure(config: String) -> Result<Manifest, String> {
-        let Config { configure, always } = Config::from_json(&config)?;
+        let Config { configure, always, absent } = Config::from_json(&config)?;
         ALWAYS.get_or_init(|| always);
+        ABSENT.get_or_init(|| absent);
         std::panic::set_hook(Box::new(|panic| deeds::log(&panic.to_string())));
         let deed = Deed::parse(configure.as_deref().unwrap_or(""));
         deeds::do_anywhere(deed);
@@ -70,6 +74,11 @@ impl validator::Guest for Adversary {
         }
         answers::validate(&batch)
     }
+}
+
+/// For an event that does not say.
+fn deed_without_order() -> Deed<'static> {
+    Deed::parse(ABSENT.get().and_then(Option::as_deref).unwrap_or(""))
 }
 
 fn manifest(deed: Deed<'_>) -> Result<Manifest, String> {

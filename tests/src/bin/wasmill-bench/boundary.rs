@@ -2,7 +2,6 @@
 //! run natively over the same columns.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wasmill_core::{EventTime, ProjectionBuilder};
@@ -105,7 +104,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
 fn measure(name: &str, plugin: &str, config: Value, native: impl Fn()) -> anyhow::Result<Measurement> {
     let loaded = engine(None)?.load(&spec(plugin, config)?)?;
     let mut builder = ProjectionBuilder::new(EventTime::Record, 1 << 20);
-    let generation = Generation::new(vec![Arc::new(loaded)], &mut builder);
+    let generation = Generation::new(vec![loaded], &mut builder);
     let (batch, _) = builder.build().extract(raw_batch(EVENTS));
     let mut worker = Worker::new();
     let mut memory = LaneMemory::new();

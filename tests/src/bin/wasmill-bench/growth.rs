@@ -40,7 +40,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     }
     let plugins: Vec<Arc<Plugin>> = boundary::shipped()
         .into_iter()
-        .map(|(name, config)| Ok(Arc::new(engine(None)?.load(&spec(name, config)?)?)))
+        .map(|(name, config)| Ok(engine(None)?.load(&spec(name, config)?)?))
         .collect::<anyhow::Result<_>>()?;
     for count in 0..=plugins.len() {
         all.push(through(&format!("growth.plugins_{count}"), &plugins[..count], &raw));

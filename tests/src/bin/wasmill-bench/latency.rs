@@ -1,6 +1,7 @@
-//! From produce to visible row, at 5 000 events a second, with the default settings.
+//! From produce to visible row, at 5 000 events a second, with the default settings; and the same while plugins are swapped.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -10,13 +11,21 @@ use sqlx::{Connection, PgConnection, Row};
 use wasmill_tests::events::bench_event;
 use wasmill_tests::pipeline::{Pipeline, eventually};
 use wasmill_tests::services::{self, Database};
+use wasmill_tests::variants::Variants;
 
 use super::boundary::with_shipped_plugins;
 use super::kafka::{new_topic, producer};
 use super::measure::Measurement;
 
 const RATE: u64 = 5_000;
-const SECONDS: u64 = 50;
+/// How long it lasts: a part in which plugins stay as they are follows the warm-up, and one in which they are swapped that.
+const SECONDS: u64 = 70;
+/// How long each of the two lasts.
+const PART: u64 = 20;
+/// How often plugins are swapped.
+const SWAP_EVERY: Duration = Duration::from_millis(300);
+/// Digests among which they are: each is compiled in the warm-up.
+const DIGESTS: usize = 4;
 /// For so long a broker that was just started compiles its own code, which takes a core.
 const WARM_UP: u64 = 30;
 const PARTITIONS: i32 = 4;
@@ -50,16 +59,33 @@ sinks:
     let assigned =
         || database.psql("SELECT count(*) FROM wasmill_ledger").is_ok_and(|count| count == PARTITIONS.to_string());
     eventually("every partition is assigned", assigned);
-    let (p50, p99) = measure(&brokers, &topic, url)?;
+    let (calm, swaps) = measure(&brokers, &topic, url, &pipeline.path("plugins.d"))?;
+    let served = running.log().matches("plugins serve: ").count();
     running.stop();
+    anyhow::ensure!(served > DIGESTS, "plugins were swapped {served} times only");
+    let of = |name, unit, value| Measurement::new(name, unit, &[(value, 0.0)]);
     Ok(vec![
-        Measurement::new("latency", "ms p99", &[(p99, 0.0)]),
-        Measurement::new("latency.p50", "ms p50", &[(p50, 0.0)]),
+        of("latency", "ms p99", calm.p99),
+        of("latency.p50", "ms p50", calm.p50),
+        of("latency.swaps", "ms p99", swaps.p99),
+        of("latency.swaps.p50", "ms p50", swaps.p50),
+        of("latency.swaps.served", "swaps", served as f64),
     ])
 }
 
-fn measure(brokers: &str, topic: &str, url: &str) -> anyhow::Result<(f64, f64)> {
+/// Milliseconds.
+struct Latency {
+    p50: f64,
+    p99: f64,
+}
+
+/// Without swaps, and with them.
+fn measure(brokers: &str, topic: &str, url: &str, plugins: &Path) -> anyhow::Result<(Latency, Latency)> {
     let began = Instant::now();
+    let swapping = {
+        let (variants, plugins) = (Variants::new()?, plugins.to_owned());
+        std::thread::spawn(move || swap(&variants, &plugins, began))
+    };
     let producing = {
         let producer = tuned(brokers)?;
         let topic = topic.to_owned();
@@ -67,13 +93,34 @@ fn measure(brokers: &str, topic: &str, url: &str) -> anyhow::Result<(f64, f64)> 
     };
     let seen = watch(url, began)?;
     let produced = producing.join().map_err(|_| anyhow::anyhow!("the producer failed"))??;
-    let mut latencies = Histogram::<u64>::new(3)?;
-    for (n, at) in produced.iter().enumerate().skip((WARM_UP * RATE) as usize) {
-        let visible = seen.get(&(n as i64)).context("every event becomes a row")?;
-        latencies.record(visible.saturating_sub(*at).as_micros() as u64)?;
+    swapping.join().map_err(|_| anyhow::anyhow!("the swaps failed"))??;
+    let part = |begin: u64| {
+        let mut latencies = Histogram::<u64>::new(3)?;
+        for n in begin * RATE..(begin + PART) * RATE {
+            let visible = seen.get(&(n as i64)).context("every event becomes a row")?;
+            latencies.record(visible.saturating_sub(produced[n as usize]).as_micros() as u64)?;
+        }
+        let ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+        anyhow::Ok(Latency { p50: ms(0.5), p99: ms(0.99) })
+    };
+    Ok((part(WARM_UP)?, part(WARM_UP + PART)?))
+}
+
+/// Puts another digest into the directory again and again: slowly in the warm-up, then not at all, then fast.
+fn swap(variants: &Variants, plugins: &Path, began: Instant) -> anyhow::Result<()> {
+    let until = |second: u64| Duration::from_secs(second).saturating_sub(began.elapsed());
+    for digest in 0..DIGESTS {
+        std::thread::sleep(until(WARM_UP / 2 + 2 * digest as u64));
+        variants.put(plugins, digest)?;
     }
-    let ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
-    Ok((ms(0.5), ms(0.99)))
+    std::thread::sleep(until(WARM_UP + PART));
+    let mut number = 0;
+    while !until(WARM_UP + 2 * PART).is_zero() {
+        variants.put(plugins, number % DIGESTS)?;
+        number += 1;
+        std::thread::sleep(SWAP_EVERY);
+    }
+    Ok(())
 }
 
 fn tuned(brokers: &str) -> anyhow::Result<BaseProducer> {

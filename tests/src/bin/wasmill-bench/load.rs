@@ -45,5 +45,6 @@ pub(crate) fn spec(name: &str, config: serde_json::Value) -> anyhow::Result<Plug
         instance: InstanceMode::Fresh,
         grants: vec![Grant::State],
         state: Default::default(),
+        on_open: Default::default(),
     })
 }
