@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wasmill_core::PartitionId;
+use wasmill_core::{Digest, PartitionId};
 use wasmill_engine::{Clock, Generation, LaneMemory, Plugin, StateRow, StateRows};
 
 use crate::delivery::Delivery;
@@ -60,12 +60,12 @@ pub fn changes(deliveries: &[Delivery], from_offset: i64) -> Vec<StateChange<'_>
     changes
 }
 
-/// Looks whether these plugins can read what home holds of their states.
+/// Looks whether these plugins, but for those of the digests `same`, can read what home holds of their states.
 ///
 /// # Errors
 /// [`StoreError::Setup`] with what to do, where they cannot.
-pub async fn prepare(home: &Store, generation: &Generation) -> Result<(), StoreError> {
-    for plugin in stateful(generation) {
+pub async fn prepare(home: &Store, generation: &Generation, same: &[Digest]) -> Result<(), StoreError> {
+    for plugin in stateful(generation).filter(|plugin| !same.contains(&plugin.reference().digest)) {
         let Some(state) = plugin.state().filter(|state| !state.is_reset) else { continue };
         let versions = home.state_versions(&state.name).await?;
         if let Some(found) = versions.into_iter().find(|version| *version != state.version) {

@@ -12,6 +12,7 @@ mod calm;
 mod course;
 mod events;
 mod faults;
+mod generations;
 mod load;
 mod memory;
 mod outlets;
@@ -53,8 +54,17 @@ pub enum Fault<'a> {
     SecondWorker(Leave),
     /// Each of three sinks is away for a while in turn, and events keep coming.
     TakeAway(Away<'a>),
-    /// The plugins change under load, every third time for bad ones, and the worker is killed once.
-    Swap,
+    /// The plugins change under load.
+    Swap(Changes),
+}
+
+/// What plugins change to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// Others, every time; each twentieth was never seen before.
+    Good,
+    /// Every second time to bad ones, and in the middle the worker is killed.
+    HalfBad,
 }
 
 /// Sinks that are taken away: the run's database, and two more that get its alerts, a topic and a webhook.
@@ -78,7 +88,8 @@ impl Fault<'_> {
             Self::RestartBroker(_) => "a broker restart",
             Self::SecondWorker(Leave::Stop) => "a second worker that joins and is stopped",
             Self::SecondWorker(Leave::Kill) => "a second worker that joins and is killed",
-            Self::Swap => "other plugins",
+            Self::Swap(Changes::Good) => "other plugins",
+            Self::Swap(Changes::HalfBad) => "other plugins, half of them bad ones",
             Self::TakeAway(_) => "a database, a topic and a webhook that are away",
         }
     }
@@ -165,6 +176,7 @@ fn played(plan: Plan<'_>, brokers: &str, store: &Store) -> Result<Outcome> {
 
     let random = fastrand::Rng::with_seed(plan.seed);
     let mut scene = Scene { pipeline, load, reader, outlets, random, events: plan.events, notes: Vec::new(), began };
+    let is_swapped = matches!(plan.fault, Fault::Swap(_));
     let mut worker = scene.suffer(plan.fault, plan.times)?;
     scene.load.progress().end_faults();
     scene.wait_for_load(&mut worker)?;
@@ -176,6 +188,9 @@ fn played(plan: Plan<'_>, brokers: &str, store: &Store) -> Result<Outcome> {
     // Another reader: a restart may have cut the connection of this one.
     let mut reader = store.reader(&scene.pipeline.path(""))?;
     let account = verify(stream, store.kind(), &mut reader, total)?;
+    if is_swapped {
+        generations::verify(&mut reader)?;
+    }
     let arrived = scene.outlets.verify(stream, store.kind(), &mut reader, total)?;
     let mut elsewhere = arrived.lines();
     if plan.has_topics {

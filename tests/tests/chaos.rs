@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wasmill_tests::chaos::{Away, Fault, Leave, Plan, Store, run};
+use wasmill_tests::chaos::{Away, Changes, Fault, Leave, Plan, Store, run};
 use wasmill_tests::services::{self, Database};
 
 const EVENTS: u64 = 40_000;
@@ -63,7 +63,7 @@ fn each_event_is_stored_once_through_restarts_of_the_database_and_the_worker_run
 fn each_event_is_stored_once_while_the_plugins_change_and_the_worker_is_killed() {
     let Some(brokers) = services::kafka() else { return };
     let Some(database) = Database::create() else { return };
-    expect_exactly_once(Fault::Swap, 12, true, &brokers, &Store::Timescale(database));
+    expect_exactly_once(Fault::Swap(Changes::HalfBad), 12, true, &brokers, &Store::Timescale(database));
 }
 
 #[test]

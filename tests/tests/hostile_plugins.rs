@@ -108,6 +108,45 @@ fn plugin_that_fails_on_any_event_whatever_it_has_is_refused_before_it_meets_one
     assert_eq!(slow.count("out.db", "SELECT count(*) FROM events"), 1);
 }
 
+#[test]
+fn what_is_counted_of_plugins_adds_up_to_the_report() {
+    let yaml = YAML.to_owned()
+        + "  alerts: { from: alerts, sqlite: { path: out.db, table: alerts, create: true, columns: { id: id } } }\n";
+    let limits = "limits: { fuel_per_event: 2000000, output_bytes: 100000, log_lines: 3 }";
+    let pipeline = Pipeline::new(&yaml)
+        .plugin(10, "adversary", limits)
+        .plugin(20, "enrich-env", "config: { env: test }")
+        .plugin(30, "counter", "grants: [state]");
+    let mut input = String::new();
+    for (n, deed) in GUILTY.iter().map(|(deed, _)| *deed).chain(HARMLESS).chain(["code:5", "control"]).enumerate() {
+        // Others between them: so few of so many are not the plugin's fault.
+        (0..30).for_each(|m| input += &format!("{{\"id\":\"{n} {m}\",\"key\":\"k\"}}\n"));
+        input += &format!("{{\"id\":\"{n}\",\"do\":\"{deed}\"}}\nno JSON\n");
+    }
+    let ran = pipeline.run(input.as_bytes());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    ran.assert_sums(&["rows"]);
+    let report = ran.report();
+    let number = |value: &serde_json::Value| value.as_u64().expect("a number");
+    let sum = |value: &serde_json::Value| value.as_object().expect("counts").values().map(number).sum::<u64>();
+    let mut coming = number(&report["received"]) - number(&report["rejections"]["not_json"]);
+    let mut rejected = number(&report["rejections"]["not_json"]);
+    for plugin in report["plugins"].as_array().expect("plugins") {
+        let of = |key: &str| number(&plugin[key]);
+        assert_eq!(of("events"), coming, "{plugin}");
+        assert_eq!(of("events"), of("passed") + of("rejected") + of("dropped") + of("skipped"), "{plugin}");
+        assert_eq!((of("rejected"), of("traps")), (sum(&plugin["rejections"]), sum(&plugin["faults"])), "{plugin}");
+        assert!(of("instances") == of("calls") && of("bytes_in") > 0 && of("bytes_out") > 0, "{plugin}");
+        coming = of("passed");
+        rejected += of("rejected");
+    }
+    assert_eq!((coming, rejected), (number(&report["delivered"]["rows"]), number(&report["rejected"])), "{report}");
+    let adversary = &report["plugins"][0];
+    assert!(number(&adversary["rejections"]["trap"]) >= 4 && adversary["rejections"]["fuel"] == 1, "{adversary}");
+    assert!(number(&adversary["log_lines"]) > 0 && number(&adversary["log_lines_suppressed"]) > 1_000, "{adversary}");
+    assert_eq!(number(&report["plugins"][2]["rejected"]), 0);
+}
+
 /// Files that are no plugins, what stands beside them, and why they are refused.
 fn no_plugins() -> Vec<(Vec<u8>, &'static str, &'static str)> {
     const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";

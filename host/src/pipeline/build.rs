@@ -67,7 +67,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
     let plugins = plugins.iter().map(|file| Arc::clone(&file.plugin)).collect();
     let Bound { processor, of_lives } = binder.bind(plugins).map_err(SetupError::Wrong)?;
     if let Some(home) = stores.iter().find(|store| store.is_home) {
-        states::prepare(&home.store, &processor.generation).await?;
+        states::prepare(&home.store, &processor.generation, &[]).await?;
         note(&home.store, &processor.generation).await?;
     }
     if let Some((loader, loaded)) = &loaded {
@@ -92,13 +92,14 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
     let status = Status::new(crate::config::redacted(config), tally, health, names, Arc::clone(&serving), all_lives);
     let swap = loaded.map(|(loader, loaded)| Swap {
         loader,
-        loaded,
         binder,
         serving: Arc::clone(&serving),
         sinks: Arc::clone(&sinks),
         breakers: Arc::clone(&status.breakers),
+        archived: loaded.files.iter().map(|file| file.plugin.reference().digest).collect(),
         archives: config.provenance != Provenance::Off,
         retry: config.retry,
+        loaded,
     });
     Ok(Built { serving, engine, sinks, status: Arc::new(status), swap })
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use wasmill_core::Digest;
 
 use super::plugins::LoadedFile;
@@ -36,16 +37,26 @@ impl GoodFiles {
                 std::fs::write(new.path().join(&file.name).with_added_extension("yaml"), written)?;
             }
         }
+        self.put(new.path())?;
+        forget_oldest(parent)
+    }
+
+    /// Puts the folder `new` into its place. What stood there is where `new` was, if both could change places: then there is no moment
+    /// without any.
+    fn put(&self, new: &Path) -> io::Result<()> {
+        if renameat_with(CWD, new, CWD, &self.0, RenameFlags::EXCHANGE).is_ok() {
+            return Ok(());
+        }
+        // Nothing was there, or the file system cannot.
         match std::fs::remove_dir_all(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        match std::fs::rename(new.path(), &self.0) {
+        match std::fs::rename(new, &self.0) {
             // Another process of the pipeline has just kept the same.
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-            renamed => renamed?,
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            renamed => renamed,
         }
-        forget_oldest(parent)
     }
 }
 
@@ -71,7 +82,9 @@ mod tests {
         for n in 0..FOLDERS_MAX {
             of(&format!("p{n}"), "/plugins.d").keep(&[]).unwrap();
         }
+        std::fs::write(of("p1", "/plugins.d").folder().unwrap().join("10-old.wasm"), "").unwrap();
         of("p1", "/plugins.d").keep(&[]).unwrap();
+        assert_eq!(std::fs::read_dir(of("p1", "/plugins.d").folder().unwrap()).unwrap().count(), 0);
         of("last", "/plugins.d").keep(&[]).unwrap();
         assert!(of("p0", "/plugins.d").folder().is_none());
         assert!(of("p1", "/plugins.d").folder().is_some() && of("last", "/plugins.d").folder().is_some());

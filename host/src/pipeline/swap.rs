@@ -4,10 +4,12 @@
 //! that tell nobody of changes, all alike. What three looks find the same has settled; then the plugins are loaded, checked and bound beside the
 //! stream, and published as one generation. Whatever is wrong with them changes nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
+use wasmill_core::Digest;
 use wasmill_engine::Generation;
 
 use super::bind::{Binder, Bound};
@@ -37,6 +39,8 @@ pub(super) struct Swap {
     pub(super) breakers: Arc<PluginBreakers>,
     /// Whether home keeps the files.
     pub(super) archives: bool,
+    /// Those that it has.
+    pub(super) archived: HashSet<Digest>,
     pub(super) retry: RetryConfig,
 }
 
@@ -69,7 +73,9 @@ impl Swap {
     /// Has what the directory holds serve, unless something is wrong with it.
     async fn take_over(&mut self) {
         let health = Arc::clone(&self.sinks.health);
+        let began = Instant::now();
         let next = self.loader.load(self.loaded.files.clone()).await;
+        let loaded = began.elapsed();
         let next = match next {
             Ok(files) => self.bind(&files).await.map(|bound| (files, bound)),
             Err(reason) => Err(reason),
@@ -79,7 +85,14 @@ impl Swap {
                 // What changed while it was read settles first.
                 if self.is_settled().await {
                     match self.publish(files, bound).await {
-                        Ok(()) => health.green(PART),
+                        Ok(()) => {
+                            tracing::debug!(
+                                loaded_ms = loaded.as_millis(),
+                                ms = began.elapsed().as_millis(),
+                                "plugins were taken over"
+                            );
+                            health.green(PART);
+                        }
                         Err(reason) => health.yellow(PART, serves_on(&reason)),
                     }
                 }
@@ -126,9 +139,10 @@ impl Swap {
     }
 
     async fn prepare(&self, home: &Store, files: &[LoadedFile], generation: &Generation) -> Result<(), StoreError> {
-        states::prepare(home, generation).await?;
+        let same = generation.same(&self.serving.now().generation);
+        states::prepare(home, generation, &same).await?;
         if self.archives {
-            let is_new = |file: &&LoadedFile| !self.loaded.files.iter().any(|before| before.bytes == file.bytes);
+            let is_new = |file: &&LoadedFile| !self.archived.contains(&file.plugin.reference().digest);
             archive(home, files.iter().filter(is_new)).await?;
         }
         Ok(())
@@ -137,6 +151,7 @@ impl Swap {
     async fn publish(&mut self, files: Vec<LoadedFile>, bound: Bound) -> Result<(), String> {
         let before = self.serving.now();
         let plugins = Arc::clone(bound.processor.generation.plugins());
+        self.archived.extend(plugins.iter().map(|plugin| plugin.reference().digest));
         let id = bound.processor.generation.id();
         if !before.generation.is_of(&plugins) {
             if let Some(home) = self.sinks.home() {

@@ -1,4 +1,4 @@
-//! Connections: made on demand, at most so many at a time, kept only while they are known to be whole.
+//! Connections: made on demand, at most so many writers at a time and one beside them, kept only while they are known to be whole.
 
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +30,8 @@ pub(super) struct Connections {
     /// Whole, idle connections; the lock is held only to push or pop.
     idle: Mutex<Vec<PgConnection>>,
     permits: Semaphore,
+    /// The one for what is no writer's, while it is idle.
+    aside: Mutex<Option<PgConnection>>,
 }
 
 /// A connection taken out. Dropping it closes it, in whatever state it is; [`Taken::give_back`] keeps it.
@@ -39,7 +41,8 @@ pub(super) struct Taken<'c> {
     /// Whether it lay idle before, so that the server may have gone in the meantime.
     pub(super) is_reused: bool,
     from: &'c Connections,
-    _permit: SemaphorePermit<'c>,
+    /// A writer's.
+    permit: Option<SemaphorePermit<'c>>,
 }
 
 impl Connections {
@@ -54,7 +57,8 @@ impl Connections {
             )
         })?;
         let options = options.application_name("wasmill").disable_statement_logging();
-        Ok(Self { options, idle: Mutex::new(Vec::new()), permits: Semaphore::new(writers.max(1)) })
+        let permits = Semaphore::new(writers.max(1));
+        Ok(Self { options, idle: Mutex::default(), permits, aside: Mutex::default() })
     }
 
     /// The user whose rights count.
@@ -77,7 +81,18 @@ impl Connections {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        Ok(Taken { connection, is_reused, from: self, _permit: permit })
+        Ok(Taken { connection, is_reused, from: self, permit: Some(permit) })
+    }
+
+    /// A connection that waits for no writer, nor keeps one waiting: for what is done beside the stream.
+    pub(super) async fn take_aside(&self) -> Result<Taken<'_>, StoreError> {
+        let idle = self.aside.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let is_reused = idle.is_some();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        Ok(Taken { connection, is_reused, from: self, permit: None })
     }
 
     /// A connection beside the others, for what must not wait for a writer.
@@ -104,6 +119,9 @@ impl Connections {
 impl Taken<'_> {
     /// Keeps the connection, which must be outside of a transaction, for the next one.
     pub(super) fn give_back(self) {
-        self.from.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.connection);
+        match self.permit {
+            Some(_) => self.from.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.connection),
+            None => *self.from.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.connection),
+        }
     }
 }

@@ -32,7 +32,7 @@ impl PostgresStore {
     /// When the database does not answer.
     pub async fn note_generation(&self, generation: &Digest, plugins: &[ServedPlugin]) -> Result<(), StoreError> {
         let plugins: Vec<ServedPlugin> = plugins.iter().map(kept).collect();
-        let mut taken = self.connections.take().await?;
+        let mut taken = self.connections.take_aside().await?;
         let note = query(NOTE).bind(&self.pipeline).bind(&generation.as_bytes()[..]).bind(json!(plugins).to_string());
         let noted = note.execute(&mut taken.connection).await;
         noted.map_err(|error| self.failed("note which plugins serve", &error))?;
@@ -45,7 +45,7 @@ impl PostgresStore {
     /// # Errors
     /// When the database does not answer.
     pub async fn generations(&self) -> Result<Vec<Served>, StoreError> {
-        let mut taken = self.connections.take().await?;
+        let mut taken = self.connections.take_aside().await?;
         let rows = query(ALL).bind(&self.pipeline).fetch_all(&mut taken.connection).await;
         let served = rows.and_then(|rows| rows.iter().map(Served::read).collect::<Result<Vec<_>, sqlx::Error>>());
         let served = served.map_err(|error| self.failed("read which plugins served", &error))?;

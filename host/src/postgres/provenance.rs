@@ -25,7 +25,7 @@ impl PostgresStore {
     ) -> Result<(), StoreError> {
         const ARCHIVE: &str = "INSERT INTO wasmill_plugins (digest, name, version, file) VALUES ($1, $2, $3, $4)
                                ON CONFLICT (digest) DO NOTHING";
-        let mut taken = self.connections.take().await?;
+        let mut taken = self.connections.take_aside().await?;
         let archived = query(ARCHIVE)
             .bind(&digest.as_bytes()[..])
             .bind(super::dead_letters::storable(name).as_ref())

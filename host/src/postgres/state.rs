@@ -22,7 +22,7 @@ impl PostgresStore {
     /// When the database does not answer.
     pub async fn state_versions(&self, plugin: &str) -> Result<Vec<u32>, StoreError> {
         const VERSIONS: &str = "SELECT DISTINCT version FROM wasmill_states WHERE pipeline = $1 AND plugin = $2";
-        let mut taken = self.connections.take().await?;
+        let mut taken = self.connections.take_aside().await?;
         let rows = query(VERSIONS).bind(&self.pipeline).bind(plugin).fetch_all(&mut taken.connection).await;
         let versions = rows.and_then(|rows| rows.iter().map(|row| version(row, 0)).collect());
         let versions = versions.map_err(|error| self.failed("read the versions of states", &error))?;

@@ -53,7 +53,7 @@ impl Scene {
             Fault::RestartBroker(server) => self.restart("broker", server, times),
             Fault::SecondWorker(leave) => self.second_worker(leave, times),
             Fault::TakeAway(away) => self.take_away(away, times),
-            Fault::Swap => self.swap(times),
+            Fault::Swap(changes) => self.swap(times, changes),
         }
     }
 

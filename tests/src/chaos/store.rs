@@ -37,7 +37,7 @@ pub enum Store {
 const COLUMNS: &str = "{ id: id, at: { from: timestamp, type: timestamptz }, severity: severity, service: service, \
      status: { from: status, type: integer }, user: user, message: message, trace: $headers.trace, env: env, \
      body: { from: $payload, type: jsonb }, raw: { from: $raw, type: bytea }, \
-     kafka_partition: $partition, kafka_offset: $offset }";
+     kafka_partition: $partition, kafka_offset: $offset, generation: $digest }";
 const ALERT_COLUMNS: &str = "{ id: id, rule: rule, key: key, summary: summary, kafka_partition: $partition, \
      kafka_offset: $offset }";
 const SQLITE_FILE: &str = "chaos.db";
@@ -90,7 +90,7 @@ impl Store {
             Kind::Timescale => format!(
                 "CREATE TABLE events (id text NOT NULL, at timestamptz NOT NULL, severity text, service text, \
                  status integer CHECK (status <> {REFUSED_STATUS}), \"user\" varchar({USER_CHARS_MAX}), message text, \
-                 trace text, env text, body jsonb, raw bytea, kafka_partition integer, kafka_offset bigint); \
+                 trace text, env text, body jsonb, raw bytea, kafka_partition integer, kafka_offset bigint, generation text); \
                  SELECT create_hypertable('events', 'at', chunk_time_interval => interval '{} seconds'); \
                  CREATE UNIQUE INDEX ON events (id, at); \
                  CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused by a trigger'; END $$; \
@@ -101,7 +101,7 @@ impl Store {
             Kind::Sqlite => format!(
                 "CREATE TABLE events (id TEXT NOT NULL, at TEXT NOT NULL, severity TEXT, service TEXT, \
                  status INTEGER CHECK (status <> {REFUSED_STATUS}), user TEXT CHECK (length(user) <= {USER_CHARS_MAX}), \
-                 message TEXT, trace TEXT, env TEXT, body TEXT, raw BLOB, kafka_partition INTEGER, kafka_offset INTEGER, \
+                 message TEXT, trace TEXT, env TEXT, body TEXT, raw BLOB, kafka_partition INTEGER, kafka_offset INTEGER, generation TEXT, \
                  UNIQUE (id, at)); \
                  CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.message = '{REFUSED_MESSAGE}' \
                  BEGIN SELECT RAISE(ABORT, 'refused by a trigger'); END; {alerts}"

@@ -1,6 +1,7 @@
 //! What `cargo xtask bench` runs: every speed claim, each against a control in the same run. And what `cargo xtask soak` runs.
 
 mod boundary;
+mod fairness;
 mod growth;
 mod kafka;
 mod kafka_kafka;
@@ -33,7 +34,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, kafka_kafka, timescale, on_duplicate, latency, growth, rdns
+    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, kafka_kafka, timescale, on_duplicate, latency, growth, rdns,
+    /// fairness
     Bench {
         /// Write the measurements to this file as a JSON list
         #[arg(long, value_name = "FILE")]
@@ -53,7 +55,7 @@ enum Command {
 
 type Bench = fn() -> anyhow::Result<Vec<Measurement>>;
 
-const BENCHES: [(&str, Bench); 10] = [
+const BENCHES: [(&str, Bench); 11] = [
     ("project", project::run),
     ("boundary", boundary::run),
     ("load", load::run),
@@ -64,6 +66,7 @@ const BENCHES: [(&str, Bench); 10] = [
     ("latency", latency::run),
     ("growth", growth::run),
     ("rdns", rdns::run),
+    ("fairness", fairness::run),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use wasmill_tests::chaos::{Away, Fault, Leave, Outcome, Plan, Store, run};
+use wasmill_tests::chaos::{Away, Changes, Fault, Leave, Outcome, Plan, Store, run};
 use wasmill_tests::public_logs;
 use wasmill_tests::services::{self, Database};
 use xtask::skip::skip;
@@ -34,7 +34,7 @@ pub(crate) struct SoakArgs {
     /// A clone of <https://github.com/logpai/loghub>, for public_logs
     #[arg(long, value_name = "DIR")]
     logs: Option<PathBuf>,
-    /// Which runs, all without one: timescale, sqlite, kafka, database, broker, swap, away, leave, killed, public_logs
+    /// Which runs, all without one: timescale, sqlite, kafka, database, broker, swap, swap_bad, away, leave, killed, public_logs
     names: Vec<String>,
 }
 
@@ -43,13 +43,14 @@ type Run = fn(&SoakArgs, u64) -> Result<Outcome>;
 /// Events a second while sinks are away.
 const AWAY_RATE: u64 = 3_000;
 
-const RUNS: [(&str, Run); 9] = [
+const RUNS: [(&str, Run); 10] = [
     ("timescale", timescale),
     ("sqlite", sqlite),
     ("kafka", kafka),
     ("database", database),
     ("broker", broker),
     ("swap", swap),
+    ("swap_bad", swap_bad),
     ("away", away),
     ("leave", |args, seed| second_worker(args, seed, Leave::Stop)),
     ("killed", |args, seed| second_worker(args, seed, Leave::Kill)),
@@ -115,7 +116,19 @@ fn timescale(args: &SoakArgs, seed: u64) -> Result<Outcome> {
 }
 
 fn swap(args: &SoakArgs, seed: u64) -> Result<Outcome> {
-    run(Plan { is_static: true, ..args.plan(seed, Fault::Swap, args.swaps) }, &brokers()?, &shared_timescale()?)
+    swapped(args, seed, Changes::Good)
+}
+
+fn swap_bad(args: &SoakArgs, seed: u64) -> Result<Outcome> {
+    swapped(args, seed, Changes::HalfBad)
+}
+
+fn swapped(args: &SoakArgs, seed: u64, changes: Changes) -> Result<Outcome> {
+    run(
+        Plan { is_static: true, ..args.plan(seed, Fault::Swap(changes), args.swaps) },
+        &brokers()?,
+        &shared_timescale()?,
+    )
 }
 
 fn sqlite(args: &SoakArgs, seed: u64) -> Result<Outcome> {
