@@ -142,7 +142,7 @@ fn what_is_counted_of_plugins_adds_up_to_the_report() {
     }
     assert_eq!((coming, rejected), (number(&report["delivered"]["rows"]), number(&report["rejected"])), "{report}");
     let adversary = &report["plugins"][0];
-    assert!(number(&adversary["rejections"]["trap"]) >= 4 && adversary["rejections"]["fuel"] == 1, "{adversary}");
+    assert!(number(&adversary["rejections"]["trap"]) >= 4 && adversary["rejections"]["fuel"] == 2, "{adversary}");
     assert!(number(&adversary["log_lines"]) > 0 && number(&adversary["log_lines_suppressed"]) > 1_000, "{adversary}");
     assert_eq!(number(&report["plugins"][2]["rejected"]), 0);
 }
