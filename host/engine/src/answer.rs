@@ -102,11 +102,15 @@ pub(crate) fn written(
 ) -> Result<Vec<Rejection>, Fault> {
     let rows = WrittenRows { text: answer.text, slots: answer.slots, states: answer.states };
     check_sizes(&rows, writes, limits)?;
-    let mut conflicts = batch.apply(writes, events, &rows).map_err(Fault::bad_answer)?;
+    let mut conflicts = batch.apply(writes, events, &rows).map_err(cannot_be_taken)?;
     for conflict in &mut conflicts {
         conflict.plugin.get_or_insert_with(|| plugin.clone());
     }
     Ok(conflicts)
+}
+
+fn cannot_be_taken(why: String) -> Fault {
+    Fault::bad_answer(format!("gives columns that cannot be taken: {why}"))
 }
 
 /// No written value is longer than allowed. Whether slots and text fit together is for `apply` to say.

@@ -8,11 +8,14 @@ use crate::guest_log::GuestLog;
 use crate::limits::Limits;
 use crate::state::call::StateCall;
 use crate::wasi::Wasi;
+use crate::work::Work;
 
 /// The data of an instance's store.
 pub(crate) struct Guest {
     pub(crate) limiter: Limiter,
     pub(crate) log: GuestLog,
+    /// What the host may still do for the guest in the call that goes on.
+    pub(crate) work: Work,
     /// Handles to what the host holds for the guest: the three standard streams, and whether they are ready.
     pub(crate) table: ResourceTable,
     /// The plugin's state, while it has a batch.
@@ -28,6 +31,7 @@ impl Guest {
         Self {
             limiter: Limiter::new(limits),
             log: GuestLog::new(limits),
+            work: Work::new(limits.fuel_configure),
             table: ResourceTable::new(),
             state: None,
             digest,
@@ -36,13 +40,13 @@ impl Guest {
         }
     }
 
-    /// WASI's contexts, and the table beside them.
-    pub(crate) fn wasi(&mut self) -> (&mut Wasi, &mut ResourceTable) {
+    /// WASI's contexts, and beside them the table and what the host may still do.
+    pub(crate) fn wasi(&mut self) -> (&mut Wasi, &mut ResourceTable, &mut Work) {
         if self.wasi.is_none() {
             self.table.set_max_capacity(self.resources_max);
         }
         let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.digest)));
-        (wasi, &mut self.table)
+        (wasi, &mut self.table, &mut self.work)
     }
 }
 

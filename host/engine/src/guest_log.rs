@@ -78,13 +78,14 @@ impl GuestLog {
 
 /// `text` without control characters, cut at `bytes_max` with an ellipsis.
 pub(crate) fn clean(text: &str, bytes_max: usize) -> String {
-    let mut end = text.len().min(bytes_max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut line: String = text[..end].chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if end < text.len() {
-        line.push('…');
+    let mut line = String::with_capacity(text.len().min(bytes_max) + '…'.len_utf8());
+    // What replaces a control character is longer than it.
+    for c in text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }) {
+        if line.len() + c.len_utf8() > bytes_max {
+            line.push('…');
+            break;
+        }
+        line.push(c);
     }
     line
 }
@@ -178,11 +179,12 @@ mod tests {
 
     #[test]
     fn lines_are_limited_in_length_and_hold_no_control_characters() {
-        let mut log = log(9, 4);
-        log.write(b"four\nfives\n");
+        let mut log = log(9, 5);
+        log.write(b"fiver\nsixers\n");
         log.line(Level::Warn, "a\x1bb");
+        log.line(Level::Warn, "a\x1bbc");
         let lines: Vec<String> = log.take().0.into_iter().map(|(_, line)| line).collect();
-        assert_eq!(lines, ["four", "five…", "a\u{fffd}b"]);
+        assert_eq!(lines, ["fiver", "sixer…", "a\u{fffd}b", "a\u{fffd}b…"]);
     }
 
     #[test]

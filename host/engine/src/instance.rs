@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::guest::Guest;
 use crate::guest_log::Line;
 use crate::limits::Limits;
+use crate::work::Work;
 
 /// All that it takes to make instances of one plugin.
 pub(crate) struct Template {
@@ -138,7 +139,9 @@ impl Instance {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         self.store.set_fuel(fuel)?;
-        self.store.data_mut().limiter.denied = None;
+        let guest = self.store.data_mut();
+        guest.limiter.denied = None;
+        guest.work = Work::new(fuel);
         let function = self.instance.get_typed_func::<P, R>(&mut self.store, function)?;
         function.call(&mut self.store, parameters)
     }

@@ -31,6 +31,7 @@ mod step;
 mod trusted;
 mod wasi;
 mod watch;
+mod work;
 
 pub use blame::{GUILTY_MIN, REST_EVENTS, WINDOW_EVENTS};
 pub use compile::{COMPILE_ARGUMENT, CompileLimits, Compiler, compile_child_main};

@@ -15,12 +15,13 @@ use wasmtime_wasi::p2::bindings::sync::io::{poll, streams};
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sync};
 use wasmtime_wasi::p2::pipe::{ClosedInputStream, SinkOutputStream};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
-use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::random::{WasiRandom, WasiRandomCtx};
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx};
 
 use crate::abi::Level;
 use crate::guest::Guest;
 use crate::guest_log::GuestLog;
+use crate::work::Work;
 
 /// The interfaces that every plugin may import, without their versions. They grant nothing.
 pub(crate) const BASELINE: [&str; 18] = [
@@ -116,8 +117,8 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, clocks_of)?;
     filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, filesystem_of)?;
     sync::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, filesystem_of)?;
-    random::random::add_to_linker::<_, WasiRandom>(linker, |guest| guest.wasi().0.ctx.random())?;
-    random::insecure::add_to_linker::<_, WasiRandom>(linker, |guest| guest.wasi().0.ctx.random())?;
+    random::random::add_to_linker::<_, Seeded>(linker, random_of)?;
+    random::insecure::add_to_linker::<_, Seeded>(linker, random_of)?;
     random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |guest| guest.wasi().0.ctx.random())?;
     io::error::add_to_linker::<_, HasSelf<ResourceTable>>(linker, |guest| guest.wasi().1)?;
     poll::add_to_linker::<_, Ready>(linker, io_of)?;
@@ -126,22 +127,61 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 }
 
 fn cli_of(guest: &mut Guest) -> WasiCliCtxView<'_> {
-    let (wasi, table) = guest.wasi();
+    let (wasi, table, _) = guest.wasi();
     WasiCliCtxView { ctx: wasi.ctx.cli(), table }
 }
 
 fn clocks_of(guest: &mut Guest) -> WasiClocksCtxView<'_> {
-    let (wasi, table) = guest.wasi();
+    let (wasi, table, _) = guest.wasi();
     WasiClocksCtxView { ctx: wasi.ctx.clocks(), table }
 }
 
 fn filesystem_of(guest: &mut Guest) -> WasiFilesystemCtxView<'_> {
-    let (wasi, table) = guest.wasi();
+    let (wasi, table, _) = guest.wasi();
     WasiFilesystemCtxView { ctx: wasi.ctx.filesystem(), table }
 }
 
+fn random_of(guest: &mut Guest) -> Random<'_> {
+    let (wasi, _, work) = guest.wasi();
+    Random { ctx: wasi.ctx.random(), work }
+}
+
 fn io_of(guest: &mut Guest) -> Io<'_> {
-    Io { table: &mut guest.table, log: &mut guest.log }
+    Io { table: &mut guest.table, log: &mut guest.log, work: &mut guest.work }
+}
+
+/// Random numbers that are the same in every instance, and paid for by their bytes.
+struct Seeded;
+
+impl HasData for Seeded {
+    type Data<'a> = Random<'a>;
+}
+
+struct Random<'a> {
+    ctx: &'a mut WasiRandomCtx,
+    work: &'a mut Work,
+}
+
+impl random::random::Host for Random<'_> {
+    fn get_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
+        self.work.pay(0, len.min(RANDOM_BYTES_MAX) as usize)?;
+        self.ctx.get_random_bytes(len)
+    }
+
+    fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
+        self.ctx.get_random_u64()
+    }
+}
+
+impl random::insecure::Host for Random<'_> {
+    fn get_insecure_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
+        self.work.pay(0, len.min(RANDOM_BYTES_MAX) as usize)?;
+        self.ctx.get_insecure_random_bytes(len)
+    }
+
+    fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
+        self.ctx.get_insecure_random_u64()
+    }
 }
 
 /// Streams and polls that never wait.
@@ -154,10 +194,12 @@ impl HasData for Ready {
 struct Io<'a> {
     table: &'a mut ResourceTable,
     log: &'a mut GuestLog,
+    work: &'a mut Work,
 }
 
 impl poll::Host for Io<'_> {
     fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
+        self.work.pay(pollables.len(), 0)?;
         if pollables.is_empty() {
             return Err(wasmtime::Error::msg("poll was called with an empty list"));
         }
@@ -184,6 +226,7 @@ impl poll::HostPollable for Io<'_> {
 impl Io<'_> {
     fn print(&mut self, stream: &Resource<DynOutputStream>, bytes: &[u8]) -> StreamResult<()> {
         self.table.get(stream).map_err(|error| StreamError::Trap(error.into()))?;
+        self.work.pay(0, bytes.len()).map_err(|fault| StreamError::Trap(fault.into()))?;
         self.log.write(bytes);
         Ok(())
     }
@@ -284,7 +327,9 @@ pub(crate) fn link_log(linker: &mut Linker<Guest>, interface: &str) -> wasmtime:
     linker.instance(interface)?.func_wrap(
         "log",
         |mut store: wasmtime::StoreContextMut<'_, Guest>, (level, text): (Level, String)| {
-            store.data_mut().log.line(level, &text);
+            let guest = store.data_mut();
+            guest.work.pay(0, text.len())?;
+            guest.log.line(level, &text);
             Ok(())
         },
     )

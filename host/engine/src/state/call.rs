@@ -9,16 +9,13 @@ use super::map::{Life, Put, size};
 use crate::fault::Fault;
 use crate::guest::Guest;
 use crate::limits::Limits;
+use crate::work::cost;
 
 /// When the value of an absent key expires, as it crosses.
 const ABSENT: i64 = i64::MIN;
 const NEVER: i64 = i64::MAX;
 /// As the slot of a key that is not in the map.
 const NO_SLOT: u32 = u32::MAX;
-/// Fuel of a call, of each key in it, and of so many bytes: about what the host's work is worth in instructions.
-const FUEL_PER_CALL: u64 = 500;
-const FUEL_PER_KEY: u64 = 100;
-const BYTES_PER_FUEL: u64 = 4;
 
 /// A plugin's state while it has a batch.
 #[derive(Debug)]
@@ -272,7 +269,6 @@ fn state<'a>(store: &'a mut StoreContextMut<'_, Guest>) -> Result<&'a mut StateC
 
 /// Has the guest pay for the host's work, so that its fuel bounds that as well.
 fn charge(store: &mut StoreContextMut<'_, Guest>, keys: usize, bytes: usize) -> wasmtime::Result<()> {
-    let cost = FUEL_PER_CALL + keys as u64 * FUEL_PER_KEY + bytes as u64 / BYTES_PER_FUEL;
-    let left = store.get_fuel()?.checked_sub(cost).ok_or(wasmtime::Trap::OutOfFuel)?;
+    let left = store.get_fuel()?.checked_sub(cost(keys, bytes)).ok_or(wasmtime::Trap::OutOfFuel)?;
     store.set_fuel(left)
 }
