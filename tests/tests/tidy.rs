@@ -199,33 +199,6 @@ fn no_module_is_in_a_file_called_mod() {
     assert_none(&found, "name the file after its module");
 }
 
-// --- guests ---
-
-#[test]
-fn every_adversarial_guest_and_each_of_its_tricks_is_used_by_a_test() {
-    let sources = rust_sources();
-    let (guests, others): (Vec<&Source>, Vec<&Source>) =
-        sources.iter().partition(|source| source.path.starts_with("tests/guests/"));
-    let is_used = |word: &str| others.iter().any(|source| source.text.contains(word));
-    let mut unused = Vec::new();
-    for package in Metadata::of_workspace().unwrap().members_in("tests/guests") {
-        let name = &package.name;
-        if !is_used(&format!("\"{name}\"")) && !is_used(&format!("{name}.wasm")) {
-            unused.push(name.clone());
-        }
-    }
-    // A trick is a word of the guest's configuration that it matches on: `"burn_fuel" => ...`.
-    for guest in guests {
-        let arms = guest.text.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" =>"));
-        unused.extend(
-            arms.map(|(trick, _)| trick)
-                .filter(|trick| !is_used(trick))
-                .map(|trick| format!("{}: {trick}", guest.path)),
-        );
-    }
-    assert_none(&unused, "guests or tricks that no test uses");
-}
-
 // --- documentation ---
 
 /// What follows a program's name where it begins a line of code or stands in backticks: `$ wasmill run x` gives

@@ -8,15 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 use wasmill_engine::{CompileLimits, Compiler, Engine, EngineError, EngineOptions, Limits, Reason};
 
-use crate::support::{options, rogue, spec};
-
-/// The example beside this test, which cargo builds with it.
-fn child() -> Compiler {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().with_file_name("examples").join("compile_child");
-    assert!(program.exists(), "cargo builds examples for tests: {}", program.display());
-    Compiler::Child(program)
-}
+use crate::support::{child, options, rogue, spec};
 
 fn engine(cache_dir: Option<PathBuf>, compiler: Compiler, compile: CompileLimits) -> Result<Engine, EngineError> {
     Engine::new(EngineOptions { cache_dir, compiler, compile, ..options() })

@@ -17,7 +17,7 @@ fn component_is_loaded_with_what_its_manifest_says() {
     let reads: Vec<String> = plugin.reads().iter().map(|field| field.path.as_ref().unwrap().to_string()).collect();
     assert_eq!(reads, ["do", "n"]);
     let writes: Vec<String> = plugin.writes().iter().map(|(path, _)| path.to_string()).collect();
-    assert_eq!(writes, ["out.text", "out.sum"]);
+    assert_eq!(writes, ["out.text", "out.sum", "out.ratio", "out.json", "out.flag"]);
 }
 
 #[test]

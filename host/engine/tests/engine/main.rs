@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do")]
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one plugin is written as a list")]
 
+mod log;
 mod support;
 
+mod adversaries;
 mod answers;
 mod blaming;
 mod compiling;

@@ -19,8 +19,17 @@ pub(crate) fn property_config() -> ProptestConfig {
 
 /// A guest's component; `None`, said loudly, where the guests are not built.
 pub(crate) fn component(name: &str) -> Option<Arc<[u8]>> {
+    built("WASMILL_GUESTS", "target/guests", name)
+}
+
+/// The same of a plugin that ships.
+pub(crate) fn shipped(name: &str) -> Option<Arc<[u8]>> {
+    built("WASMILL_PLUGINS", "target/plugins", name)
+}
+
+fn built(variable: &str, folder: &str, name: &str) -> Option<Arc<[u8]>> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folder = std::env::var_os("WASMILL_GUESTS").map_or_else(|| workspace.join("target/guests"), PathBuf::from);
+    let folder = std::env::var_os(variable).map_or_else(|| workspace.join(folder), PathBuf::from);
     let file = folder.join(format!("{name}.wasm"));
     match std::fs::read(&file) {
         Ok(bytes) => Some(bytes.into()),
@@ -39,6 +48,14 @@ pub(crate) fn rogue() -> Option<Arc<[u8]>> {
 
 pub(crate) fn options() -> EngineOptions {
     EngineOptions { compiler: Compiler::InProcess, ..EngineOptions::new().unwrap() }
+}
+
+/// The example beside this test, which cargo builds with it.
+pub(crate) fn child() -> Compiler {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().with_file_name("examples").join("compile_child");
+    assert!(program.exists(), "cargo builds examples for tests: {}", program.display());
+    Compiler::Child(program)
 }
 
 /// One engine for all tests.

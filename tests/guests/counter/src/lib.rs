@@ -9,7 +9,7 @@ const SECOND: i64 = 1_000_000_000;
 #[derive(Fields)]
 pub struct Event<'a> {
     key: &'a str,
-    /// `trap` once it has counted, `remove` instead of counting, or `look` only.
+    /// `trap` once it has counted, `remove` instead of counting, `look` only, or `flood` with as many keys as `bytes` says.
     act: Option<&'a str>,
     /// Seconds that the count lives.
     life: Option<i64>,
@@ -30,17 +30,19 @@ pub struct Settings {
 /// Alerts with the counts, and about each key that is due.
 #[wasmill_sdk::alerter(state = 1)]
 pub fn count(events: Events<'_, Event<'_>>, state: &mut State<'_>, settings: &Settings) -> Evaluation {
-    let keys: Vec<(usize, Event<'_>, Key)> = events
+    let keys: Vec<(usize, Event<'_>, Key, Vec<Key>)> = events
         .iter()
         .map(|(index, event)| {
             let key = state.key(event.key.as_bytes());
-            (index, event, key)
+            let flood = if event.act == Some("flood") { event.bytes.unwrap_or(0) } else { 0 };
+            let flood = (0..flood).map(|n| state.key(&n.to_le_bytes())).collect();
+            (index, event, key, flood)
         })
         .collect();
     state.fetch();
     state.fetch_due(2);
     let mut evaluation = Evaluation::default();
-    for (index, event, key) in keys {
+    for (index, event, key, flood) in keys {
         while let Some(due) = state.next_due(index) {
             let name = String::from_utf8_lossy(state.key_bytes(due.key)).into_owned();
             let summary = format!("{name} had {} at {}", counted(state.get_at(due.wake, due.key)), due.wake / SECOND);
@@ -48,8 +50,9 @@ pub fn count(events: Events<'_, Event<'_>>, state: &mut State<'_>, settings: &Se
         }
         let count = counted(state.get(index, key));
         let now = state.clock(index);
+        flood.into_iter().for_each(|key| state.put(index, key, &[7; 1000], Life::until(NEVER)));
         let count = match event.act {
-            Some("look") => count,
+            Some("look" | "flood") => count,
             Some("remove") => {
                 state.remove(index, key);
                 0

@@ -11,6 +11,8 @@ pub(crate) fn misdeed(deed: &str, argument: &str) {
     match deed {
         "trap" => std::arch::wasm32::unreachable(),
         "panic" => panic!("a panic about {argument}"),
+        "long_panic" => panic!("{}", "p".repeat(amount)),
+        "abort" => std::process::abort(),
         "exit" => std::process::exit(3),
         "loop" => loop {
             black_box(());
@@ -24,12 +26,26 @@ pub(crate) fn misdeed(deed: &str, argument: &str) {
         "memory" => hoard(amount),
         "log" => (0..amount).for_each(|n| log(Level::Info, &format!("line {n}"))),
         "long_log" => log(Level::Warn, &"x\x1b".repeat(amount)),
+        "log_loop" => log_for_ever(&"l".repeat(amount)),
         "print" => print(amount),
-        "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
+        "sleep" => sleep(),
+        "sleep_loop" => loop {
+            sleep();
+        },
         "clock" => assert_eq!(std::time::SystemTime::now(), std::time::UNIX_EPOCH),
         "outside" => outside(),
         _ => {}
     }
+}
+
+fn log_for_ever(line: &str) -> ! {
+    loop {
+        log(Level::Info, line);
+    }
+}
+
+fn sleep() {
+    std::thread::sleep(std::time::Duration::from_secs(3600));
 }
 
 #[allow(clippy::print_stdout, reason = "what becomes of it is what is tested")]

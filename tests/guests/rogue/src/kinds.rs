@@ -76,6 +76,18 @@ impl validator::Guest for Rogue {
                     verdicts.actions[index] = 2;
                     verdicts.rejections.push(Rejection { event: u32::MAX, ..rejection("refused", "") });
                 }
+                "entry_of_another" => {
+                    verdicts.actions[index] = 2;
+                    verdicts.rejections.push(Rejection { event: event.index + 1, ..rejection("refused", "") });
+                }
+                "reject_bad_utf8" => {
+                    verdicts.actions[index] = 2;
+                    verdicts.rejections.push(Rejection { reason: no_text(), ..rejection("refused", "") });
+                }
+                "addresses" => {
+                    verdicts.actions[index] = 2;
+                    verdicts.rejections.push(rejection("saw", &addresses()));
+                }
                 "remembers" => {
                     let memory = MEMORY.get().expect("configure was called");
                     assert!(memory.iter().all(|byte| *byte == 7));
@@ -92,6 +104,54 @@ impl validator::Guest for Rogue {
     }
 }
 
+/// A text that is none.
+fn no_text() -> String {
+    // SAFETY: there is none; that is the deed. Nothing here reads it as text, it is only handed over.
+    unsafe { String::from_utf8_unchecked(vec![0xff, 0xfe]) }
+}
+
+/// Where things are, and what was in memory before.
+fn addresses() -> String {
+    let (on_stack, on_heap) = (0_u8, Box::new(0_u8));
+    let used: Vec<u8> = vec![7; 4096];
+    let stale = used.as_ptr();
+    drop(used);
+    // SAFETY: there is none; the bytes are gone. A linear memory has no page that could fault here.
+    let before: u32 = (0..4096).map(|at| u32::from(unsafe { std::ptr::read_volatile(stale.add(at)) })).sum();
+    format!("{:p} {:p} {:p} {before}", &raw const on_stack, &raw const *on_heap, addresses as fn() -> String)
+}
+
+/// What an enricher writes beside `out.text` and `out.sum`, if the deed says so: `out.ratio`, `out.json` and `out.flag`, each with
+/// its state.
+fn others(deed: &str, text: &mut Vec<u8>) -> [(u64, u64); 3] {
+    let ratio = match deed {
+        "nan" => Some(f64::NAN),
+        "infinity" => Some(f64::INFINITY),
+        "minus_infinity" => Some(f64::NEG_INFINITY),
+        "float" => Some(-0.0),
+        _ => None,
+    };
+    let json = match deed {
+        "no_json" => Some("{]".to_owned()),
+        "two_json" => Some("1 2".to_owned()),
+        "deep_json" => Some("[".repeat(5_000) + &"]".repeat(5_000)),
+        "json" => Some(r#"{"a":[1,"\u0000"]}"#.to_owned()),
+        _ => None,
+    };
+    let flag = match deed {
+        "flag" => Some(1),
+        "flag_of_seven" => Some(7),
+        _ => None,
+    };
+    let json = json.map(|json| {
+        let start = text.len() as u64;
+        text.extend_from_slice(json.as_bytes());
+        start << 32 | json.len() as u64
+    });
+    let slot = |slot: Option<u64>| slot.map_or((0, 0), |slot| (slot, PRESENT));
+    [slot(ratio.map(f64::to_bits)), slot(json), slot(flag)]
+}
+
 impl enricher::Guest for Rogue {
     fn enrich(batch: Batch) -> Columns {
         let mut columns = Columns { text: Vec::new(), slots: Vec::new(), states: Vec::new() };
@@ -104,21 +164,30 @@ impl enricher::Guest for Rogue {
             let start = columns.text.len() as u64;
             columns.text.extend_from_slice(text.as_bytes());
             let mut slot = start << 32 | text.len() as u64;
+            let mut state = PRESENT;
             match event.deed {
                 "far_slot" => slot = u64::MAX,
+                "negative_slot" => slot = (-4_i32 as u32 as u64) << 32 | 8,
+                "negative_length" => slot = start << 32 | u64::from(-1_i32 as u32),
+                "shared_slot" => slot = columns.text.len() as u64,
+                "split_character" => {
+                    columns.text.extend_from_slice("é".as_bytes());
+                    slot = (columns.text.len() as u64 - 1) << 32 | 1;
+                }
                 "bad_utf8" => columns.text[start as usize] = 0xff,
+                "state3" => state = 3,
                 _ => {}
             }
             columns.slots.extend([slot, event.n.unwrap_or(0).wrapping_mul(2) as u64]);
-            states.extend([
-                if event.deed == "state3" { 3 } else { PRESENT },
-                if event.n.is_some() { PRESENT } else { 0 },
-            ]);
-            if event.deed == "many_slots" {
-                columns.slots.push(0);
+            states.extend([state, if event.n.is_some() { PRESENT } else { 0 }]);
+            for (slot, state) in others(event.deed, &mut columns.text) {
+                columns.slots.push(slot);
+                states.push(state);
             }
-            if event.deed == "few_slots" {
-                columns.slots.pop();
+            match event.deed {
+                "many_slots" => columns.slots.push(0),
+                "few_slots" => drop(columns.slots.pop()),
+                _ => {}
             }
         }
         for (n, state) in states.iter().enumerate() {
@@ -158,6 +227,7 @@ impl alerter::Guest for Rogue {
                 }
                 "long_key" => alerts.push(alert("long", "k".repeat(times))),
                 "no_rule" => alerts.push(alert("", "k".into())),
+                "controls" => alerts.push(alert("con\ntrols", "k\u{1b}[2J".into())),
                 _ if event.n.is_some_and(|n| n % 7 == 0) => {
                     alerts.push(alert("seven", event.n.unwrap_or(0).to_string()))
                 }

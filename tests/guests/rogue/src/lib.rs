@@ -3,7 +3,7 @@
 //! What it does is in the events: the field `do` holds `KIND:DEED` or `KIND:DEED:ARGUMENT` with the kinds `v`, `e` and `a`, such
 //! as `v:trap` or `e:long:70000`. An event without it is treated decently. What it does in `configure` is in its config.
 #![cfg(target_arch = "wasm32")]
-#![allow(unsafe_code, reason = "the generated exports")]
+#![allow(unsafe_code, reason = "the generated exports, and deeds that only unsafe code can do")]
 
 mod deeds;
 mod kinds;
@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use bindings::exports::wasmill::plugin::plugin::Guest as Plugin;
-use bindings::wasmill::plugin::types::{Field, FieldKind, Manifest};
+use bindings::wasmill::plugin::types::{Field, FieldKind, Lookup, Manifest};
 
 #[allow(unsafe_code, missing_docs, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
 mod bindings {
@@ -43,6 +43,8 @@ pub(crate) struct Config {
     configure: String,
     name: String,
     reads: usize,
+    /// Whether it looks the address in `ip` up.
+    looks_up: bool,
     /// Whether `n` is required.
     required: bool,
     /// How many bytes `configure` fills, to be found again by `v:remembers`.
@@ -51,7 +53,14 @@ pub(crate) struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { configure: String::new(), name: "rogue".into(), reads: 2, required: false, remembers: 16 }
+        Self {
+            configure: String::new(),
+            name: "rogue".into(),
+            reads: 2,
+            looks_up: false,
+            required: false,
+            remembers: 16,
+        }
     }
 }
 
@@ -73,7 +82,17 @@ impl Plugin for Rogue {
         let read = |path: &str, kind, required| Field { path: path.into(), kind, required, lookup: None };
         let mut reads = vec![read("do", FieldKind::Text, false), read("n", FieldKind::Integer, config.required)];
         reads.extend((2..config.reads).map(|n| read(&format!("field{n}"), FieldKind::Json, false)));
-        let writes = vec![read("out.text", FieldKind::Text, false), read("out.sum", FieldKind::Integer, false)];
+        if config.looks_up {
+            reads.push(Field { lookup: Some(Lookup::ReverseDns), ..read("ip", FieldKind::Text, false) });
+        }
+        let writes = [
+            ("out.text", FieldKind::Text),
+            ("out.sum", FieldKind::Integer),
+            ("out.ratio", FieldKind::Float),
+            ("out.json", FieldKind::Json),
+            ("out.flag", FieldKind::Boolean),
+        ];
+        let writes = writes.map(|(path, kind)| read(path, kind, false)).to_vec();
         Ok(Manifest { name: config.name, version: "0.1.0".into(), reads, writes, state: None })
     }
 }
