@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do")]
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one plugin is written as a list")]
 
+mod home;
 mod log;
 mod support;
 
@@ -11,6 +12,7 @@ mod answers;
 mod blaming;
 mod compiling;
 mod cutting;
+mod determinism;
 mod limiting;
 mod loading;
 mod speed;

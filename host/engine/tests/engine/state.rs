@@ -1,6 +1,5 @@
 //! State: wherever batches are cut and whatever fails, it is what the events that got through make of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -8,12 +7,10 @@ use serde_json::{Value, json};
 use wasmill_core::{Batch, RawBatch};
 use wasmill_engine::{Clock, Generation, LaneMemory, Limits, Outcome, Plugin, PluginSpec, StateRows, Worker};
 
+use crate::home::{Home, Stored};
 use crate::support::{batch_of, component, engine, partition, spec};
 
 const SECOND: i64 = 1_000_000_000;
-
-/// A key's value, with its times.
-type Stored = BTreeMap<Vec<u8>, (Vec<u8>, i64, i64)>;
 
 /// A lane with the counting guest, and what home would hold of its state.
 struct Lane {
@@ -21,8 +18,7 @@ struct Lane {
     memory: LaneMemory,
     worker: Worker,
     next_offset: i64,
-    home: Stored,
-    clock: Clock,
+    home: Home,
     evicted: u64,
 }
 
@@ -35,8 +31,7 @@ impl Lane {
             memory: LaneMemory::new(),
             worker: Worker::new(),
             next_offset: 0,
-            home: Stored::new(),
-            clock: Clock::default(),
+            home: Home::default(),
             evicted: 0,
         })
     }
@@ -62,25 +57,9 @@ impl Lane {
     fn take(&mut self, outcome: &Outcome) {
         for delta in &outcome.state {
             assert_eq!((&*delta.plugin, delta.version), ("counter", 1));
-            self.clock = delta.clock;
-            for row in delta.rows.iter() {
-                match row.value {
-                    Some(value) => self.home.insert(row.key.to_vec(), (value.to_vec(), row.expires, row.wake)),
-                    None => self.home.remove(row.key),
-                };
-            }
+            self.home.take(delta);
         }
         self.evicted += outcome.costs[0].state_evicted;
-    }
-
-    /// What home holds and has not expired, or was due before.
-    fn living(&self) -> Stored {
-        let now = self.clock.now.unwrap_or(i64::MIN);
-        self.home
-            .iter()
-            .filter(|(_, (_, expires, wake))| *expires > now || wake < expires)
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect()
     }
 }
 
@@ -94,7 +73,7 @@ fn cut(events: &[(i64, Value)], cuts: &[usize], limits: &Limits) -> Option<Outco
     bounds.sort_unstable();
     bounds.dedup();
     let said = bounds.windows(2).flat_map(|pair| lane.run(&events[pair[0]..pair[1]])).collect();
-    Some((said, lane.living(), lane.clock, lane.evicted))
+    Some((said, lane.home.living(), lane.home.clock, lane.evicted))
 }
 
 fn count(key: &str) -> Value {
@@ -169,10 +148,10 @@ fn what_was_stored_goes_on_in_another_process() {
     first.run(&events);
     let mut second = Lane::new(&Limits::default()).unwrap();
     let mut rows = StateRows::default();
-    for (key, (value, expires, wake)) in &first.home {
+    for (key, (value, expires, wake)) in &first.home.stored {
         rows.push(&wasmill_engine::StateRow { key, value: Some(value), expires: *expires, wake: *wake, offset: 0 });
     }
-    second.memory.restore("counter", first.clock, &rows);
+    second.memory.restore("counter", first.home.clock, &rows);
     second.next_offset = first.next_offset;
     let next: Vec<_> = ["a", "b", "c", "d"].map(|key| (14, count(key))).to_vec();
     let expected = [
@@ -185,10 +164,10 @@ fn what_was_stored_goes_on_in_another_process() {
     let expected: Vec<_> = expected.map(|(offset, what)| (offset, what.to_owned())).to_vec();
     assert_eq!(first.run(&next), expected);
     assert_eq!(second.run(&next), expected);
-    assert_eq!(first.home, {
-        let mut home = first.home.clone();
-        home.extend(second.home);
-        home
+    assert_eq!(first.home.stored, {
+        let mut stored = first.home.stored.clone();
+        stored.extend(second.home.stored);
+        stored
     });
 }
 
