@@ -7,7 +7,7 @@
 //! C library's `sbrk` is replaced by one that hands the reserve out piece by piece. Whoever brings another allocator, or grows
 //! memory beside this one, does so as ever.
 //!
-//! The only unsafe thing is the name: the C library's allocator takes this `sbrk` for its own. It gets what it expects, whole
+//! SAFETY: the only unsafe thing is the name: the C library's allocator takes this `sbrk` for its own. It gets what it expects, whole
 //! zeroed pages that nobody else has: they come from `memory.grow` alone, and each is handed out once.
 
 use std::arch::wasm32::{memory_grow, memory_size};

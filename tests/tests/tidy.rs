@@ -16,6 +16,24 @@ const LINES_MAX: usize = 500;
 /// Longer files, each with the reason why it is one idea.
 const LONG_FILES: &[(&str, &str)] = &[];
 
+/// Where unsafe code is, and why nothing safe does it.
+const UNSAFE_FILES: &[(&str, &str)] = &[
+    ("guest-sdk/src/batch.rs", "slots are read without bounds and UTF-8 checks, which the host has made"),
+    ("guest-sdk/src/heap.rs", "it replaces a function of the C library, inside of the sandbox"),
+    ("host/core/src/marks/x86.rs", "vector instructions, once the processor is known to have them"),
+    ("host/core/tests/allocations.rs", "an allocator that counts"),
+    ("host/engine/src/trusted.rs", "compiled code is taken from our own compiler"),
+    ("host/expr/tests/allocation.rs", "an allocator that counts"),
+    ("host/src/kafka/message.rs", "librdkafka's messages are read where they are"),
+    ("host/src/kafka/mock.rs", "librdkafka's mock broker"),
+    ("host/src/kafka/native.rs", "librdkafka's functions that rdkafka does not have"),
+    ("host/src/kafka/queue.rs", "librdkafka's queues of partitions"),
+    ("tests/examples/kafka_read.rs", "getrusage fills a plain struct"),
+    ("tests/guests/rogue/src/kinds.rs", "a guest that misbehaves, inside of the sandbox"),
+    ("tests/xtask/src/commands/run.rs", "the standard library cannot set a signal handler"),
+    ("tests/xtask/src/services/process.rs", "the standard library cannot signal a process that is not its child"),
+];
+
 /// External crates that need no reason: the field's usual for what their names say.
 const USUAL: &[&str] = &["serde", "serde_json", "tokio", "tracing", "tracing-subscriber", "wit-bindgen"];
 
@@ -199,7 +217,40 @@ fn no_module_is_in_a_file_called_mod() {
     assert_none(&found, "name the file after its module");
 }
 
+#[test]
+fn unsafe_code_is_in_the_named_modules_alone() {
+    // Put together here, so that this file does not find itself.
+    let word = ["un", "safe"].concat();
+    let words = [" {", " fn", " impl", " extern", "(no_mangle)"].map(|what| word.clone() + what);
+    let has_some = |source: &&Source| source.text.lines().any(|line| is_code_with(line, &words));
+    let sources = rust_sources();
+    let found: BTreeSet<&str> = sources.iter().filter(has_some).map(|source| source.path.as_str()).collect();
+    let named: BTreeSet<&str> = UNSAFE_FILES.iter().map(|(path, _)| *path).collect();
+    assert_eq!(found, named, "left: files with unsafe code; right: those that are named with their reason");
+    let unproved = sources.iter().filter(|source| named.contains(&source.path.as_str()) && !source.text.contains("SAFETY"));
+    let unproved: Vec<String> = unproved.map(|source| source.path.clone()).collect();
+    assert_none(&unproved, "unsafe code without a proof in a comment");
+}
+
+fn is_code_with(line: &str, words: &[String]) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    words.iter().any(|word| code.contains(word))
+}
+
 // --- documentation ---
+
+#[test]
+fn every_test_that_proves_a_line_of_security_exists() {
+    let table = read("SECURITY.md");
+    let rows = table.lines().skip_while(|line| *line != "| line | what holds it | proved by |").skip(2);
+    let proofs = rows.take_while(|line| line.starts_with('|')).filter_map(|row| row.split('|').nth(3));
+    let names: BTreeSet<&str> = proofs.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 20, "the table is gone: {names:?}");
+    let sources = rust_sources();
+    let is_absent = |name: &&&str| !sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
+    let absent: Vec<String> = names.iter().filter(is_absent).map(|name| (*name).to_owned()).collect();
+    assert_none(&absent, "tests that SECURITY.md names and nobody wrote");
+}
 
 /// What follows a program's name where it begins a line of code or stands in backticks: `$ wasmill run x` gives
 /// `["run", "x"]`.
