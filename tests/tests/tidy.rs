@@ -227,7 +227,8 @@ fn unsafe_code_is_in_the_named_modules_alone() {
     let found: BTreeSet<&str> = sources.iter().filter(has_some).map(|source| source.path.as_str()).collect();
     let named: BTreeSet<&str> = UNSAFE_FILES.iter().map(|(path, _)| *path).collect();
     assert_eq!(found, named, "left: files with unsafe code; right: those that are named with their reason");
-    let unproved = sources.iter().filter(|source| named.contains(&source.path.as_str()) && !source.text.contains("SAFETY"));
+    let unproved =
+        sources.iter().filter(|source| named.contains(&source.path.as_str()) && !source.text.contains("SAFETY"));
     let unproved: Vec<String> = unproved.map(|source| source.path.clone()).collect();
     assert_none(&unproved, "unsafe code without a proof in a comment");
 }

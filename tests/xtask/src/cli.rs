@@ -51,7 +51,7 @@ pub enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Check format, lints, documentation, licences and the house rules
+    /// Check format, lints, documentation, dependencies (licences, origins, advisories) and the house rules
     Lint,
 }
 

@@ -3,12 +3,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a chore does")]
 
 mod commands {
+    pub(crate) mod advisories;
     pub(crate) mod bench;
     pub(crate) mod demo;
     pub(crate) mod environment;
     pub(crate) mod licences;
     pub(crate) mod lint;
     pub(crate) mod plugins;
+    pub(crate) mod policy;
     pub(crate) mod run;
     pub(crate) mod services;
     pub(crate) mod test;

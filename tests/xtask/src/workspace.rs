@@ -42,6 +42,8 @@ pub struct Package {
     pub version: String,
     /// Its SPDX licence expression, when it states one.
     pub license: Option<String>,
+    /// Where it comes from; `None` for the workspace's own.
+    pub source: Option<String>,
     /// Its `Cargo.toml`.
     pub manifest_path: PathBuf,
     /// What it says that it depends on, of every kind.
