@@ -232,6 +232,12 @@ pub enum PluginCommand {
                             A row's generation is what a column with $digest has; wasmill_plugins in the pipeline's home has the files."
     )]
     History(HistoryArgs),
+    /// Print what a plugin is and asks for, before it gets it: digest, fields, state, look-ups, grants
+    #[command(after_help = "Examples:\n  wasmill plugin inspect plugins.d/20-enrich-rdns.wasm\n  \
+                            wasmill plugin inspect enrich.wasm --config '{\"env\": \"prod\"}' --format json\n\n\
+                            The plugin is configured as the YAML file beside it says, in the sandbox, and sees no event. Exit codes: 0 it\n\
+                            could be loaded once it has its grants, 78 it is refused.")]
+    Inspect(InspectArgs),
     /// Run one plugin over events on standard input; the test harness speaks to it
     #[command(hide = true)]
     Pipe(PipeArgs),
@@ -243,6 +249,19 @@ pub struct HistoryArgs {
     /// The pipeline's YAML file
     pub config: PathBuf,
     /// How the history is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Output,
+}
+
+/// `wasmill plugin inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The plugin's file
+    pub file: PathBuf,
+    /// Its configuration, a JSON object, in place of that in the YAML file beside it
+    #[arg(long, value_name = "JSON")]
+    pub config: Option<String>,
+    /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Output,
 }

@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod doctor;
 pub mod history;
+pub mod inspect;
 pub mod offsets;
 pub mod pipe;
 pub mod run;

@@ -39,6 +39,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Plugin(PluginArgs { command: PluginCommand::History(args) }) => {
             in_runtime(commands::history::run(&args))
         }
+        Command::Plugin(PluginArgs { command: PluginCommand::Inspect(args) }) => commands::inspect::run(&args),
         Command::Plugin(PluginArgs { command: PluginCommand::Pipe(args) }) => commands::pipe::run(&args),
     }
 }

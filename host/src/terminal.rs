@@ -97,9 +97,13 @@ impl TextLines {
     }
 }
 
-/// A value's text with every character that is not plainly visible written out: controls, and those that turn the direction of text.
 fn visible(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    value.as_str().map_or_else(|| plain(&value.to_string()), plain)
+}
+
+/// A text with every character that is not plainly visible written out: controls, and those that turn the direction of text. What is
+/// longer than some lines is cut.
+pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (number, c) in text.chars().enumerate() {
         if number == CHARS_MAX {

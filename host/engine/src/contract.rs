@@ -7,7 +7,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex};
 
 use crate::error::Reason;
-use crate::wasi::{BASELINE, BASELINE_RANDOM};
+use crate::wasi::{BASELINE, LINES};
 
 /// The version of the plugin interface that this host speaks.
 pub const INTERFACE_VERSION: &str = "0.1.0";
@@ -96,12 +96,8 @@ pub(crate) fn read(engine: &Engine, component: &Component) -> Result<Contract, R
 }
 
 fn check_imports(engine: &Engine, component: &Component) -> Result<(), Reason> {
-    let ours = [interface("log"), interface("state"), interface("types")];
     for (name, _) in component.component_type().imports(engine) {
-        let unversioned = name.split('@').next().unwrap_or(name);
-        let baseline =
-            name.contains("@0.2.") && (BASELINE.contains(&unversioned) || BASELINE_RANDOM.contains(&unversioned));
-        if baseline || ours.iter().any(|import| import == name) {
+        if gives(name).is_some() {
             continue;
         }
         if let Some(version) = other_version(name) {
@@ -110,6 +106,23 @@ fn check_imports(engine: &Engine, component: &Component) -> Result<(), Reason> {
         return Err(Reason::NotGranted(name.chars().take(200).collect()));
     }
     Ok(())
+}
+
+/// What a component imports that was let through by [`read`], with what it gets for each.
+pub(crate) fn imports(engine: &Engine, component: &Component) -> Vec<(String, &'static str)> {
+    let imports = component.component_type();
+    let imports = imports.imports(engine).filter_map(|(name, _)| Some((name.to_owned(), gives(name)?)));
+    imports.collect()
+}
+
+/// What an import gives; `None` for those that plugins do not get.
+fn gives(name: &str) -> Option<&'static str> {
+    let ours = [("log", LINES), ("state", "the plugin's own state, which needs a grant"), ("types", "types alone")];
+    if let Some((_, what)) = ours.into_iter().find(|(of_ours, _)| interface(of_ours) == name) {
+        return Some(what);
+    }
+    let (unversioned, _) = name.split_once("@0.2.")?;
+    BASELINE.into_iter().find(|(baseline, _)| *baseline == unversioned).map(|(_, what)| what)
 }
 
 fn check_versions(engine: &Engine, component: &Component) -> Result<(), Reason> {
@@ -146,6 +159,16 @@ mod tests {
         assert!(matches!(check_header(b"\0asm\x01\0\0\0"), Err(Reason::CoreModule)));
         for bytes in [&b""[..], b"\0asm", b"#!/bin/sh\n", b"\x7fELF\0\0\0\0"] {
             assert!(matches!(check_header(bytes), Err(Reason::NotWebAssembly)));
+        }
+    }
+
+    #[test]
+    fn imports_of_the_baseline_and_of_ours_in_our_version_give_something_and_others_nothing() {
+        for name in ["wasi:cli/exit@0.2.6", "wasi:random/random@0.2.0", "wasmill:plugin/log@0.1.0"] {
+            assert!(gives(name).is_some(), "{name}");
+        }
+        for name in ["wasi:cli/exit@0.3.0", "wasi:cli/exit", "wasi:sockets/tcp@0.2.6", "wasmill:plugin/log@0.2.0"] {
+            assert_eq!(gives(name), None);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wasmill_core::Lookup;
+use wasmill_core::{Field, Lookup};
 
 use crate::error::Reason;
 use crate::manifest::Manifest;
@@ -18,11 +18,22 @@ pub enum Grant {
 }
 
 impl Grant {
+    /// Every one that there is.
+    pub const ALL: [Self; 2] = [Self::ReverseDns, Self::State];
+
     /// Its word in the file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ReverseDns => "reverse-dns",
             Self::State => "state",
+        }
+    }
+
+    /// What a plugin gets by it.
+    pub const fn gives(self) -> &'static str {
+        match self {
+            Self::ReverseDns => "names of addresses in events, which the host asks DNS for",
+            Self::State => "bytes by key, which the host keeps from batch to batch",
         }
     }
 
@@ -39,10 +50,18 @@ impl Grant {
 /// # Errors
 /// The first grant that it lacks.
 pub(crate) fn check(manifest: &Manifest, given: &[Grant]) -> Result<(), Reason> {
-    let lookups = manifest.reads.iter().filter_map(|field| Some(Grant::of(field.lookup?)));
-    let mut needed = lookups.chain(manifest.state.map(|_| Grant::State));
-    match needed.find(|grant| !given.contains(grant)) {
+    let needed = needed(&manifest.reads, manifest.state.is_some());
+    match needed.into_iter().find(|grant| !given.contains(grant)) {
         None => Ok(()),
         Some(grant) => Err(Reason::LacksGrant(grant.as_str().into())),
     }
+}
+
+/// What a plugin asks for that reads such fields and keeps state, or does not; each once.
+pub(crate) fn needed(reads: &[Field], has_state: bool) -> Vec<Grant> {
+    let is_needed = |grant: &Grant| match grant {
+        Grant::State => has_state,
+        Grant::ReverseDns => reads.iter().any(|field| field.lookup.is_some_and(|lookup| Grant::of(lookup) == *grant)),
+    };
+    Grant::ALL.into_iter().filter(is_needed).collect()
 }

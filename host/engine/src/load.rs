@@ -290,6 +290,16 @@ impl Plugin {
         self.state.as_ref()
     }
 
+    /// What it asks for beside its fields.
+    pub fn needs(&self) -> Vec<Grant> {
+        grants::needed(&self.reads, self.state.is_some())
+    }
+
+    /// What it imports, by name, and what it gets for each.
+    pub fn imports(&self) -> Vec<(String, &'static str)> {
+        contract::imports(self.template.pre.engine(), self.template.pre.component())
+    }
+
     /// The digest of its configuration.
     pub fn config_digest(&self) -> Digest {
         self.config_digest

@@ -23,29 +23,35 @@ use crate::guest::Guest;
 use crate::guest_log::GuestLog;
 use crate::work::Work;
 
-/// The interfaces that every plugin may import, without their versions. They grant nothing.
-pub(crate) const BASELINE: [&str; 18] = [
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stderr",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stderr",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
-    "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
-    "wasi:filesystem/preopens",
-    "wasi:filesystem/types",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-    "wasi:random/insecure-seed",
+/// The interfaces that every plugin may import, without their versions, and what each of them gives: nothing of the machine.
+pub(crate) const BASELINE: [(&str, &str); 20] = [
+    ("wasi:cli/environment", "no variable and no argument"),
+    ("wasi:cli/exit", "a trap"),
+    ("wasi:cli/stderr", LINES),
+    ("wasi:cli/stdin", "the end of it"),
+    ("wasi:cli/stdout", LINES),
+    ("wasi:cli/terminal-input", NO_TERMINAL),
+    ("wasi:cli/terminal-output", NO_TERMINAL),
+    ("wasi:cli/terminal-stderr", NO_TERMINAL),
+    ("wasi:cli/terminal-stdin", NO_TERMINAL),
+    ("wasi:cli/terminal-stdout", NO_TERMINAL),
+    ("wasi:clocks/monotonic-clock", STILL),
+    ("wasi:clocks/wall-clock", STILL),
+    ("wasi:filesystem/preopens", NO_FILE),
+    ("wasi:filesystem/types", NO_FILE),
+    ("wasi:io/error", "errors of streams"),
+    ("wasi:io/poll", "polls that never wait"),
+    ("wasi:io/streams", "streams that never wait"),
+    ("wasi:random/insecure", SEEDED),
+    ("wasi:random/insecure-seed", SEEDED),
+    ("wasi:random/random", SEEDED),
 ];
-/// The rest of `wasi:random`, as harmless.
-pub(crate) const BASELINE_RANDOM: [&str; 2] = ["wasi:random/random", "wasi:random/insecure"];
+/// What [`link_log`] and the two output streams give.
+pub(crate) const LINES: &str = "lines of the log, limited by limits.log_lines and limits.log_line_bytes";
+const NO_TERMINAL: &str = "no terminal";
+const NO_FILE: &str = "no file";
+const STILL: &str = "a clock that stands at zero";
+const SEEDED: &str = "numbers that come of the plugin's digest";
 
 /// Bytes that a stream takes at once; also what bounds the zeroes that a guest may ask us to write.
 const STREAM_PERMIT: u64 = 4096;

@@ -111,6 +111,23 @@ pub fn discover_with(
     if mistakes.is_empty() { Ok(found) } else { Err(Mistakes::new(mistakes)) }
 }
 
+/// One plugin by its file, with what stands beside it.
+///
+/// # Errors
+/// All mistakes of the settings file; or that the name does not end in `.wasm`.
+pub fn beside(path: &Path) -> Result<PluginFile, Mistakes> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".wasm"));
+    let Some(name) = name else {
+        return Err(Mistakes::of_file(path.display().to_string(), "a plugin's file ends in .wasm".to_owned()));
+    };
+    let settings = ["yaml", "yml"].map(|ending| format!("{name}.{ending}"));
+    let files = settings.into_iter().filter(|file| directory.join(file).is_file()).collect();
+    let (sidecar, written) =
+        sidecar((directory, directory), name, &files, &Environment::of_process()).map_err(Mistakes::new)?;
+    Ok(PluginFile { path: path.to_owned(), name: name.to_owned(), sidecar, written })
+}
+
 /// The names that matter; symbolic links are followed, folders are left out.
 fn file_names(directory: &Path) -> Result<BTreeSet<String>, String> {
     let unreadable = |error: std::io::Error| {

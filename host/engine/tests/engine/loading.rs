@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use wasmill_core::Digest;
-use wasmill_engine::{Kinds, Limits, Reason};
+use wasmill_engine::{Grant, Kinds, Limits, PluginSpec, Reason};
 
-use crate::support::{decent, load, rogue};
+use crate::support::{component, decent, engine, load, rogue, spec};
 
 #[test]
 fn component_is_loaded_with_what_its_manifest_says() {
@@ -131,6 +131,36 @@ fn configure_that_panics_says_where() {
     let error = load(&bytes, json!({ "configure": "panic:apples" }), Limits::default()).unwrap_err();
     assert!(error.to_string().contains("a panic about apples"), "{error}");
     assert!(error.to_string().contains("deeds"), "{error}");
+}
+
+#[test]
+fn every_grant_is_refused_where_it_is_not_given_and_enough_where_it_is() {
+    for grant in Grant::ALL {
+        let (guest, config) = match grant {
+            Grant::ReverseDns => ("rogue", json!({ "looks_up": true })),
+            Grant::State => ("counter", json!({})),
+        };
+        let Some(bytes) = component(guest) else { return };
+        let others = Grant::ALL.into_iter().filter(|other| *other != grant).collect();
+        let spec = spec(&bytes, config, Limits::default());
+        let refused = engine().load(&PluginSpec { grants: others, ..spec.clone() });
+        assert_eq!(refused.unwrap_err().reason, Reason::LacksGrant(grant.as_str().into()));
+        let plugin = engine().load(&PluginSpec { grants: vec![grant], ..spec }).unwrap();
+        assert_eq!(plugin.needs(), [grant]);
+    }
+    let Some(bytes) = rogue() else { return };
+    let plugin = decent(&bytes, Limits::default());
+    assert_eq!(plugin.needs(), []);
+}
+
+#[test]
+fn imports_are_told_with_what_each_of_them_gives() {
+    let Some(bytes) = rogue() else { return };
+    let imports = decent(&bytes, Limits::default()).imports();
+    let gives = |interface: &str| imports.iter().find(|(name, _)| name.starts_with(interface)).unwrap().1;
+    assert_eq!(gives("wasi:clocks/wall-clock@"), "a clock that stands at zero");
+    assert_eq!(gives("wasi:filesystem/types@"), "no file");
+    assert!(gives("wasmill:plugin/log@").contains("limits.log_lines"));
 }
 
 #[test]
