@@ -34,9 +34,9 @@ struct Header {
 #[derive(Debug, Deserialize)]
 struct Versions {
     #[serde(default)]
-    patched: Vec<VersionReq>,
+    patched: Vec<String>,
     #[serde(default)]
-    unaffected: Vec<VersionReq>,
+    unaffected: Vec<String>,
 }
 
 /// What an advisory says about a version that we have.
@@ -111,15 +111,20 @@ fn finding(text: &str, package: &Package) -> Result<Option<Finding>> {
     let (head, rest) = head.context("it has no head")?;
     let Advisory { advisory, versions } = toml::from_str(head)?;
     let version = Version::parse(&package.version)?;
-    let is_of = |requirements: &[VersionReq]| requirements.iter().any(|one| one.matches(&version));
-    if advisory.withdrawn.is_some() || is_of(&versions.patched) || is_of(&versions.unaffected) {
+    for requirement in versions.patched.iter().chain(&versions.unaffected) {
+        if VersionReq::parse(requirement)?.matches(&version) {
+            return Ok(None);
+        }
+    }
+    if advisory.withdrawn.is_some() {
         return Ok(None);
     }
     let title = rest.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default();
     let kind = advisory.informational.as_deref().unwrap_or("vulnerable");
-    let patched: Vec<String> = versions.patched.iter().map(VersionReq::to_string).collect();
-    let remedy =
-        if patched.is_empty() { "no version is better".to_owned() } else { patched.join(" or ") + " is better" };
+    let remedy = match &versions.patched[..] {
+        [] => "no version is better".to_owned(),
+        patched => patched.join(" or ") + " is better",
+    };
     Ok(Some(Finding {
         text: format!("{} {} is {kind}: {title} ({}; {remedy})", package.name, package.version, advisory.id),
         id: advisory.id,
@@ -174,7 +179,7 @@ mod tests {
             assert_eq!(found(version, "").is_some(), is_found, "{version}");
         }
         let text = found("1.1.0", "").unwrap().text;
-        assert_eq!(text, "a 1.1.0 is vulnerable: It falls over (RUSTSEC-2026-0001; >=1.2.3 is better)");
+        assert_eq!(text, "a 1.1.0 is vulnerable: It falls over (RUSTSEC-2026-0001; >= 1.2.3 is better)");
     }
 
     #[test]
