@@ -6,6 +6,7 @@ pub mod dns;
 pub mod events;
 pub mod example;
 pub mod exposition;
+pub mod fuzz;
 pub mod kafka;
 pub mod kafka_pipeline;
 pub mod pipeline;

@@ -30,6 +30,7 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
     ("host/src/kafka/queue.rs", "librdkafka's queues of partitions"),
     ("tests/examples/kafka_read.rs", "getrusage fills a plain struct"),
     ("tests/guests/rogue/src/kinds.rs", "a guest that misbehaves, inside of the sandbox"),
+    ("tests/guests/rogue/src/parrot.rs", "the same"),
     ("tests/xtask/src/commands/run.rs", "the standard library cannot set a signal handler"),
     ("tests/xtask/src/services/process.rs", "the standard library cannot signal a process that is not its child"),
 ];

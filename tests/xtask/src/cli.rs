@@ -44,10 +44,11 @@ pub enum Chore {
     /// Run every property with 10 000 cases; then start services, kill, restart, rebalance and take sinks away under load, and look
     /// for each of a million events and for each alert
     #[command(after_help = "Examples:\n  cargo xtask soak properties\n  \
+        cargo xtask soak fuzz verdicts --minutes 10\n  \
         cargo xtask soak --seed 7 --events 200000 timescale sqlite\n  cargo xtask soak --kills 10 kafka\n  \
         cargo xtask soak --away 30 away\n  cargo xtask soak --logs ../loghub public_logs")]
     Soak {
-        /// `properties` for these alone; everything else is passed on to `wasmill-bench soak`, and then it is that part alone
+        /// `properties` for these alone, `fuzz` for changed inputs of whatever reads bytes; everything else is passed on to `wasmill-bench soak`, and then it is that part alone
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },

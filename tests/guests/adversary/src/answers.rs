@@ -38,6 +38,7 @@ fn answer(event: u32, deed: Deed<'_>, verdicts: &mut Verdicts) {
         verdicts.rejections.push(Rejection { event, code: code.to_owned(), reason });
     };
     match deed.word {
+        "state" => crate::state::call(deed.argument),
         "clock" => reject(event, "saw", clock()),
         "random" => reject(event, "saw", random()),
         "outside" => reject(event, "saw", outside()),

@@ -4,12 +4,13 @@
 
 mod answers;
 mod deeds;
+mod state;
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 
 use bindings::exports::wasmill::plugin::{plugin, validator};
-use bindings::wasmill::plugin::types::{Batch, Field, FieldKind, Manifest, Verdicts};
+use bindings::wasmill::plugin::types::{Batch, Field, FieldKind, Manifest, StateSchema, Verdicts};
 use wasmill_sdk::Prepare;
 
 #[allow(unsafe_code, missing_docs, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
@@ -27,6 +28,9 @@ struct Config {
     configure: Option<String>,
     always: Option<String>,
     absent: Option<String>,
+    /// Whether it keeps state.
+    #[config(default = false)]
+    state: bool,
 }
 
 /// A word and its argument.
@@ -56,13 +60,14 @@ static CALLS: AtomicU32 = AtomicU32::new(0);
 
 impl plugin::Guest for Adversary {
     fn configure(config: String) -> Result<Manifest, String> {
-        let Config { configure, always, absent } = Config::from_json(&config)?;
+        let Config { configure, always, absent, state } = Config::from_json(&config)?;
         ALWAYS.get_or_init(|| always);
         ABSENT.get_or_init(|| absent);
         std::panic::set_hook(Box::new(|panic| deeds::log(&panic.to_string())));
         let deed = Deed::parse(configure.as_deref().unwrap_or(""));
         deeds::do_anywhere(deed);
-        manifest(deed)
+        let schema = state.then_some(StateSchema { version: 1 });
+        manifest(deed).map(|manifest| Manifest { state: schema, ..manifest })
     }
 }
 

@@ -7,6 +7,7 @@ use crate::bindings::wasmill::plugin::types::{
     Alert, Batch, Columns, Evaluation, Label, Rejection, Severity, Verdicts,
 };
 use crate::deeds::misdeed;
+use crate::parrot::Tape;
 use crate::{MEMORY, Rogue};
 
 /// One event as this guest sees it.
@@ -64,6 +65,7 @@ impl validator::Guest for Rogue {
                     verdicts.rejections.push(rejection("refused", &"r".repeat(event.argument.parse().unwrap_or(0))));
                 }
                 "drop" => verdicts.actions[index] = 1,
+                "parrot" => return Tape::of_hex(event.argument).verdicts(),
                 "action" => verdicts.actions[index] = event.argument.parse().unwrap_or(9),
                 "few_actions" => drop(verdicts.actions.pop()),
                 "many_actions" => verdicts.actions.push(0),
@@ -185,6 +187,7 @@ impl enricher::Guest for Rogue {
                 states.push(state);
             }
             match event.deed {
+                "parrot" => return Tape::of_hex(event.argument).columns(),
                 "many_slots" => columns.slots.push(0),
                 "few_slots" => drop(columns.slots.pop()),
                 _ => {}
@@ -214,6 +217,7 @@ impl alerter::Guest for Rogue {
                 labels: vec![Label { name: "deed".into(), value: event.deed.into() }],
             };
             match event.deed {
+                "parrot" => return Tape::of_hex(event.argument).evaluation(),
                 "many" => alerts.extend((0..times).map(|n| alert("many", n.to_string()))),
                 "twice" => alerts.extend([alert("twice", "k".into()), alert("twice", "k".into())]),
                 "far" => alerts.push(Alert { event: u32::MAX, ..alert("far", "k".into()) }),

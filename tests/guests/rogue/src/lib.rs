@@ -7,6 +7,7 @@
 
 mod deeds;
 mod kinds;
+mod parrot;
 
 use std::sync::OnceLock;
 

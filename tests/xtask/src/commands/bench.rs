@@ -1,9 +1,10 @@
-//! `cargo xtask bench` and `cargo xtask soak`: services for load, then the program that measures; and properties with many cases.
+//! `cargo xtask bench` and `cargo xtask soak`: services for load, then the program that measures; properties with many cases; fuzzing.
 
 use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::Result;
+use clap::Parser;
 use xtask::services::KafkaRecipe;
 use xtask::workspace::{self, Metadata};
 
@@ -30,6 +31,7 @@ pub(crate) fn soak(args: &[OsString]) -> Result<()> {
             measure("soak", args)
         }
         [part] if part == "properties" => properties(),
+        [part, rest @ ..] if part == "fuzz" => fuzz(rest),
         _ => measure("soak", args),
     }
 }
@@ -44,6 +46,34 @@ fn properties() -> Result<()> {
     }
     without_guests(&mut cargo)?;
     run(cargo.env("PROPTEST_CASES", SOAK_CASES))
+}
+
+/// How long which inputs are changed: `[TARGET] [--minutes N]`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask soak fuzz", bin_name = "cargo xtask soak fuzz", no_binary_name = true)]
+struct Fuzz {
+    /// Only targets whose names contain this, such as `verdicts`; `tests/corpora` has a folder for each
+    target: Option<String>,
+    /// Minutes for each of them
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
+    /// The seed of a run that is to be repeated
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Whatever reads bytes from outside, with changed inputs for a time.
+fn fuzz(args: &[OsString]) -> Result<()> {
+    let Fuzz { target, minutes, seed } = Fuzz::try_parse_from(args)?;
+    plugins::build()?;
+    let mut cargo = workspace::cargo();
+    cargo
+        .args(["test", "--release", "--package", "wasmill-tests", "--test", "fuzz", "--"])
+        .args(target)
+        .arg("--nocapture");
+    cargo.env("WASMILL_FUZZ_SECONDS", (minutes * 60).to_string());
+    seed.map(|seed| cargo.env("WASMILL_FUZZ_SEED", seed.to_string()));
+    run(&mut cargo)
 }
 
 fn measure(what: &str, args: &[OsString]) -> Result<()> {

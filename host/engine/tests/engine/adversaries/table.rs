@@ -197,6 +197,7 @@ const VERDICTS: &[Row] = &[
     adversary("reason that no answer may hold", "reason:2000000", Rejected("output_too_large", "")),
     adversary("reason with controls and escapes", "control", Rejected("control", "a\u{fffd}b\u{fffd}c\u{fffd}[31m")),
     rogue("reason that is not UTF-8", "v:reject_bad_utf8", Rejected("bad_answer", "cannot be read")),
+    rogue("answer made of bytes", "v:parrot:02000001ff0161017a", Rejected("bad_answer", "actions for")),
     crafted_call(
         "list outside of its memory",
         || {
@@ -295,6 +296,11 @@ const STATE: &[Row] = &[
     counter("trap after it stored", "trap", Rejected("trap", "as the event says")),
     counter("value of 70 kB", ":70000", Rejected("output_too_large", "limits.state_value_bytes")),
     counter("state flood", "flood:300", Evicted),
+    adversary(
+        "state without a manifest that says so",
+        "state:c",
+        Rejected("bad_answer", "which its manifest does not say"),
+    ),
     counter("look-up flood", "flood:200000", Rejected("fuel", "")),
 ];
 
