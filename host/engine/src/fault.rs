@@ -84,12 +84,18 @@ fn frames(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let text = backtrace.to_string();
     text.lines()
-        .filter_map(|line| line.split_once(" - ").map(|(_, name)| name.trim()))
-        .map(|name| plain(name.rsplit_once('!').map_or(name, |(_, function)| function)))
+        .filter_map(function)
         .filter(|name| !machinery(name))
         .take(FRAMES_MAX)
         .map(|name| clean(&name, FRAME_BYTES_MAX))
         .collect()
+}
+
+/// The function in a line `0: 0x1f - module!function` of a backtrace. Its own name may have an exclamation mark: the type of what never
+/// returns.
+fn function(line: &str) -> Option<String> {
+    let name = line.split_once(" - ")?.1.trim();
+    Some(plain(name.split_once('!').map_or(name, |(_, function)| function)))
 }
 
 /// A function's name without the hashes that the compiler adds: `core[6d9e98711c484d2e]::f` and `a::f::h29770ea6b04a9ccd`.
@@ -126,6 +132,14 @@ mod tests {
         for name in ["<[u8] as a::B>::c", "a::h1", "wasmill:plugin/validator@0.1.0#validate", "a[b"] {
             assert_eq!(plain(name), name);
         }
+    }
+
+    #[test]
+    fn function_stands_behind_its_module_whatever_its_type() {
+        let named = |line| function(line).unwrap();
+        assert_eq!(named("    0:   0x1f - rogue.wasm!rogue::deeds::misdeed"), "rogue::deeds::misdeed");
+        assert_eq!(named("    1: 0x2 - <unknown>!std::run::<f, !>"), "std::run::<f, !>");
+        assert_eq!(function("wasm backtrace:"), None);
     }
 
     #[test]
