@@ -11,7 +11,12 @@ pub mod schema;
 pub mod validate;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+
+use crate::config::Config;
+use crate::pipeline::open_home;
+use crate::store::Store;
 
 /// How a command ends: 0, 1 (failed), 2 (usage) or 78 (bad configuration or set-up), with a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +47,19 @@ impl Exit {
             say(&format!("{message}\n"));
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// The configuration in a file; or how a command ends that needs it.
+fn load(file: &Path) -> Result<Config, Exit> {
+    Config::load(file).map_err(|mistakes| Exit::bad_setup(mistakes.to_string()))
+}
+
+/// The pipeline's home; or how a command ends that needs it, with `without` where there is none.
+async fn home_of(config: &Config, without: &str) -> Result<Store, Exit> {
+    match open_home(config).await {
+        Ok(home) => home.ok_or_else(|| Exit::failed(without)),
+        Err(error) => Err(Exit::bad_setup(error.to_string())),
     }
 }
 

@@ -99,6 +99,25 @@ pub async fn restore(
     partition: &Arc<PartitionId>,
     generation: &Generation,
 ) -> Result<LaneMemory, StoreError> {
+    for plugin in stateful(generation) {
+        let Some(state) = plugin.state().filter(|state| state.is_reset) else { continue };
+        let stored = home.read_state(partition, &state.name).await?;
+        if stored.is_some_and(|stored| stored.version != state.version) {
+            home.reset_state(partition, &state.name, state.version).await?;
+        }
+    }
+    look(home, partition, generation).await
+}
+
+/// The same for somebody who only looks: what is of another version, and is to go, is left where it is.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn look(
+    home: &Store,
+    partition: &Arc<PartitionId>,
+    generation: &Generation,
+) -> Result<LaneMemory, StoreError> {
     let mut memory = LaneMemory::new();
     for plugin in stateful(generation) {
         let Some(state) = plugin.state() else { continue };
@@ -107,7 +126,7 @@ pub async fn restore(
             Some(stored) if stored.version == state.version => {
                 memory.restore(&state.name, stored.clock, &stored.rows);
             }
-            Some(_) if state.is_reset => home.reset_state(partition, &state.name, state.version).await?,
+            Some(_) if state.is_reset => {}
             Some(stored) => return Err(other_version(plugin, stored.version)),
         }
     }

@@ -1,14 +1,14 @@
 //! `wasmill plugin history`: which plugins served when.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::cli::{HistoryArgs, Output};
-use crate::commands::{Exit, print};
-use crate::config::Config;
+use crate::commands::{Exit, home_of, load, print};
 use crate::history::{Served, ServedPlugin};
-use crate::pipeline::open_home;
+use crate::store::Store;
 
 /// Hexadecimal digits of a digest that people are shown.
 const SHOWN: usize = 12;
@@ -18,16 +18,9 @@ const SHOWN: usize = 12;
 /// # Errors
 /// When home does not answer.
 pub async fn run(args: &HistoryArgs) -> anyhow::Result<Exit> {
-    let config = match Config::load(&args.config) {
-        Ok(config) => config,
-        Err(mistakes) => return Ok(Exit::bad_setup(mistakes.to_string())),
-    };
-    let home = match open_home(&config).await {
-        Ok(Some(home)) => home,
-        Ok(None) => {
-            return Ok(Exit::failed("this pipeline has no home, which is what keeps the history of its plugins"));
-        }
-        Err(error) => return Ok(Exit::bad_setup(error.to_string())),
+    let home = match home(&args.config).await {
+        Ok(home) => home,
+        Err(exit) => return Ok(exit),
     };
     let generations = home.generations().await?;
     for served in &generations {
@@ -40,6 +33,10 @@ pub async fn run(args: &HistoryArgs) -> anyhow::Result<Exit> {
         print("no plugins have served yet\n");
     }
     Ok(Exit::success())
+}
+
+async fn home(file: &Path) -> Result<Store, Exit> {
+    home_of(&load(file)?, "this pipeline has no home, which is what keeps the history of its plugins").await
 }
 
 fn shown(served: &Served) -> String {

@@ -1,14 +1,15 @@
 //! `wasmill offsets`: look at the positions of a pipeline, or change them. A lane that holds the partition is fenced and goes on
 //! from the new position.
 
+use std::path::Path;
+
 use serde_json::json;
 use wasmill_core::PartitionId;
 
 use crate::cli::{OffsetsArgs, OffsetsCommand, Output};
-use crate::commands::{Exit, print};
+use crate::commands::{Exit, home_of, load, print};
 use crate::config::{Config, SourceConfig};
 use crate::kafka;
-use crate::pipeline::open_home;
 use crate::store::Store;
 
 /// Runs one of the sub-commands.
@@ -21,19 +22,9 @@ pub async fn run(args: &OffsetsArgs) -> anyhow::Result<Exit> {
         OffsetsCommand::Set(args) => &args.config,
         OffsetsCommand::AcceptGap(args) => &args.config,
     };
-    let config = match Config::load(file) {
-        Ok(config) => config,
-        Err(mistakes) => return Ok(Exit::bad_setup(mistakes.to_string())),
-    };
-    let home = match open_home(&config).await {
-        Ok(Some(home)) => home,
-        Ok(None) => {
-            return Ok(Exit::failed(
-                "this pipeline has no home with a ledger: its position is the consumer group's committed offset, which \
-                 Kafka's own tools show and set",
-            ));
-        }
-        Err(error) => return Ok(Exit::bad_setup(error.to_string())),
+    let (config, home) = match opened(file).await {
+        Ok(opened) => opened,
+        Err(exit) => return Ok(exit),
     };
     match &args.command {
         OffsetsCommand::Show(args) => show(&home, args.format).await,
@@ -49,6 +40,14 @@ pub async fn run(args: &OffsetsArgs) -> anyhow::Result<Exit> {
             accept_gap(&home, (&args.topic, args.partition), earliest).await
         }
     }
+}
+
+async fn opened(file: &Path) -> Result<(Config, Store), Exit> {
+    let config = load(file)?;
+    let without = "this pipeline has no home with a ledger: its position is the consumer group's committed offset, which Kafka's own \
+                   tools show and set";
+    let home = home_of(&config, without).await?;
+    Ok((config, home))
 }
 
 async fn show(home: &Store, format: Output) -> anyhow::Result<Exit> {

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::{Output, RunArgs};
-use crate::commands::Exit;
+use crate::commands::{Exit, load};
 use crate::config::{Config, SinkConfig, SinkKind};
 use crate::pipeline::{self, RunEnd, RunOptions, SetupError};
 use crate::progress::Progress;
@@ -29,9 +29,9 @@ const LOOK: Duration = Duration::from_millis(10);
 /// # Errors
 /// When the report cannot be written.
 pub async fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    let config = match Config::load(&args.config) {
+    let config = match load(&args.config) {
         Ok(config) => config,
-        Err(mistakes) => return Ok(Exit::bad_setup(mistakes.to_string())),
+        Err(exit) => return Ok(exit),
     };
     let until = if args.until_end { Until::End } else { Until::Stopped };
     let (exit, report) = run_config(config, until, args.format, |_| ()).await?;

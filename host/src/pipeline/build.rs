@@ -23,7 +23,7 @@ use crate::life::Life;
 use crate::lines::LineSink;
 use crate::lookups::Names;
 use crate::output::Output;
-use crate::process::EngineWorker;
+use crate::process::{EngineWorker, Processor};
 use crate::relay::Relay;
 use crate::report::Tally;
 use crate::serving::Serving;
@@ -54,42 +54,21 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
         Some(loader) => Some(loader.begin(&health).await?),
         None => None,
     };
-    let plugins: &[LoadedFile] = loaded.as_ref().map_or(&[], |(_, loaded)| &loaded.files);
-    let stores = stores::open(config).await?;
-    if config.provenance != Provenance::Off
-        && let Some(home) = stores.iter().find(|store| store.is_home)
-    {
-        archive(&home.store, plugins.iter()).await?;
-    }
-    let outputs = outputs(config).await?;
-    let names = Arc::new(Names::new(config.reverse_dns.clone(), Arc::clone(&health)));
-    let binder = Binder::new(config, &stores, &outputs, Arc::clone(&names));
-    let plugins = plugins.iter().map(|file| Arc::clone(&file.plugin)).collect();
-    let Bound { processor, of_lives } = binder.bind(plugins).map_err(SetupError::Wrong)?;
-    if let Some(home) = stores.iter().find(|store| store.is_home) {
-        states::prepare(&home.store, &processor.generation, &[]).await?;
-        note(&home.store, &processor.generation).await?;
+    let files: &[LoadedFile] = loaded.as_ref().map_or(&[], |(_, loaded)| &loaded.files);
+    let Assembled { processor, binder, names, lives, sinks, tally } = assemble(config, files, &health).await?;
+    if let Some(home) = sinks.home() {
+        states::prepare(home, &processor.generation, &[]).await?;
+        note(home, &processor.generation).await?;
     }
     if let Some((loader, loaded)) = &loaded {
         loader.keep_good(&loaded.files).await;
     }
-    let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config)));
-    tally.serve(processor.generation.plugins());
     for sink in &config.sinks {
         health.green(&format!("sink {}", sink.name));
     }
-    let generation = processor.generation.id();
-    let new_life = |(index, encoder): (usize, SinkEncoder)| {
-        let life = config.sinks[index].life?;
-        Some((index, Arc::new(Life::new(life, config.retry, encoder, Arc::clone(&processor.alerts), generation))))
-    };
-    let lives: Vec<(usize, Arc<Life>)> = of_lives.into_iter().filter_map(new_life).collect();
-    let all_lives = lives.iter().map(|(_, life)| Arc::clone(life)).collect();
-    let sinks = Arc::new(sinks(config, stores, outputs, lives, Arc::clone(&health), Arc::clone(&tally)).await?);
-    let engine = EngineThreads::start(config.engine.threads, EngineWorker::default)
-        .map_err(|error| SetupError::Wrong(format!("cannot start the engine's threads: {error}")))?;
+    let engine = start_engine(config.engine.threads)?;
     let serving = Arc::new(Serving::new(Arc::new(processor)));
-    let status = Status::new(crate::config::redacted(config), tally, health, names, Arc::clone(&serving), all_lives);
+    let status = Status::new(crate::config::redacted(config), tally, health, names, Arc::clone(&serving), lives);
     let swap = loaded.map(|(loader, loaded)| Swap {
         loader,
         binder,
@@ -102,6 +81,52 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
         loaded,
     });
     Ok(Built { serving, engine, sinks, status: Arc::new(status), swap })
+}
+
+/// Starts the threads that run plugins.
+pub(super) fn start_engine(threads: usize) -> Result<EngineThreads<EngineWorker>, SetupError> {
+    let started = EngineThreads::start(threads, EngineWorker::default);
+    started.map_err(|error| SetupError::Wrong(format!("cannot start the engine's threads: {error}")))
+}
+
+/// Plugins bound, and sinks connected.
+pub(super) struct Assembled {
+    pub(super) processor: Processor,
+    pub(super) binder: Binder,
+    pub(super) names: Arc<Names>,
+    pub(super) lives: Vec<Arc<Life>>,
+    pub(super) sinks: Arc<Sinks>,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// Opens the databases and connects everything else that is written to, for these plugins, whose files home keeps.
+pub(super) async fn assemble(
+    config: &Config,
+    files: &[LoadedFile],
+    health: &Arc<Health>,
+) -> Result<Assembled, SetupError> {
+    let stores = stores::open(config).await?;
+    if config.provenance != Provenance::Off
+        && let Some(home) = stores.iter().find(|store| store.is_home)
+    {
+        archive(&home.store, files.iter()).await?;
+    }
+    let outputs = outputs(config).await?;
+    let names = Arc::new(Names::new(config.reverse_dns.clone(), Arc::clone(health)));
+    let binder = Binder::new(config, &stores, &outputs, Arc::clone(&names));
+    let plugins = files.iter().map(|file| Arc::clone(&file.plugin)).collect();
+    let Bound { processor, of_lives } = binder.bind(plugins).map_err(SetupError::Wrong)?;
+    let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config)));
+    tally.serve(processor.generation.plugins());
+    let generation = processor.generation.id();
+    let new_life = |(index, encoder): (usize, SinkEncoder)| {
+        let life = config.sinks[index].life?;
+        Some((index, Arc::new(Life::new(life, config.retry, encoder, Arc::clone(&processor.alerts), generation))))
+    };
+    let of_sinks: Vec<(usize, Arc<Life>)> = of_lives.into_iter().filter_map(new_life).collect();
+    let lives = of_sinks.iter().map(|(_, life)| Arc::clone(life)).collect();
+    let sinks = sinks(config, stores, outputs, of_sinks, Arc::clone(health), Arc::clone(&tally)).await?;
+    Ok(Assembled { processor, binder, names, lives, sinks: Arc::new(sinks), tally })
 }
 
 /// Keeps the files of plugins in home, so that any row can be derived again.
