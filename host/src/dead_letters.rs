@@ -1,19 +1,23 @@
 //! Dead letters as JSON lines: what a file destination gets.
 //!
-//! `{"origin":{"source","topic","partition","offset","timestamp"},"stage","plugin","plugin_version","digest","sink","code",
+//! `{"origin":{"source","cluster","topic","topic_id","partition","offset","timestamp"},"stage","plugin","plugin_version","digest","sink","code",
 //! "reason","time","attempts","key"|"key_base64","payload"|"payload_base64","headers":[{"name","value"|"value_base64"}]}`. Bytes that are UTF-8 stand as
 //! text, others as base64; a tombstone has neither payload.
 
 use std::str;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::{Map, Value, json};
-use wasmill_core::PartitionId;
-use wasmill_expr::time::{format_rfc3339, format_rfc3339_micros};
+use wasmill_core::{Digest, PartitionId, PluginRef, Stage};
+use wasmill_expr::time::{TimeError, format_rfc3339, format_rfc3339_micros, parse_rfc3339, parse_rfc3339_micros};
 
 use crate::delivery::{DeadLetter, Headers};
+use crate::origin::is_offset;
+use crate::store::StoredDeadLetter;
 
 /// The letter, rejected at `time_us` (microseconds since 1970), as one line.
 pub fn line(partition: &PartitionId, letter: &DeadLetter, time_us: i64) -> Vec<u8> {
@@ -29,7 +33,9 @@ pub fn to_json(partition: &PartitionId, letter: &DeadLetter, time_us: i64) -> Va
         "origin".to_owned(),
         json!({
             "source": partition.source,
+            "cluster": partition.cluster,
             "topic": partition.topic,
+            "topic_id": partition.topic_id,
             "partition": partition.partition,
             "offset": letter.offset,
             "timestamp": format_rfc3339(letter.timestamp_ns).to_string(),
@@ -68,14 +74,7 @@ pub fn headers_to_json(headers: &[(Vec<u8>, Option<Vec<u8>>)]) -> Value {
 /// When the text is something else.
 pub fn headers_from_json(text: &str) -> Result<Headers, serde_json::Error> {
     let headers: Vec<StoredHeader> = serde_json::from_str(text)?;
-    headers
-        .into_iter()
-        .map(|StoredHeader { name, value, value_base64 }| {
-            let decoded =
-                value_base64.map(|text| STANDARD.decode(text)).transpose().map_err(serde::de::Error::custom)?;
-            Ok((name.into_bytes(), value.map(String::into_bytes).or(decoded)))
-        })
-        .collect()
+    headers.into_iter().map(StoredHeader::read).collect()
 }
 
 #[derive(Deserialize)]
@@ -83,6 +82,83 @@ struct StoredHeader {
     name: String,
     value: Option<String>,
     value_base64: Option<String>,
+}
+
+/// A line as [`line`] made it, perhaps before it had the cluster and the id of its topic. Its id is 0.
+///
+/// # Errors
+/// When it is none.
+pub fn from_line(line: &[u8]) -> Result<StoredDeadLetter, serde_json::Error> {
+    let line: Line = serde_json::from_slice(line)?;
+    let Origin { source, cluster, topic, topic_id, partition, offset, timestamp } = line.origin;
+    let custom = |error: TimeError| serde_json::Error::custom(error);
+    if !is_offset(offset) {
+        return Err(serde_json::Error::custom(format!("{offset} is no offset")));
+    }
+    let plugin = match (line.plugin, line.digest) {
+        (Some(name), Some(digest)) => {
+            Some(Arc::new(PluginRef { name, version: line.plugin_version.unwrap_or_default(), digest }))
+        }
+        _ => None,
+    };
+    let letter = DeadLetter {
+        offset,
+        timestamp_ns: parse_rfc3339(&timestamp).map_err(custom)?,
+        stage: line.stage,
+        plugin,
+        sink: line.sink.map(Arc::from),
+        code: line.code,
+        reason: line.reason,
+        key: bytes(line.key, line.key_base64)?,
+        payload: bytes(line.payload, line.payload_base64)?,
+        headers: line.headers.into_iter().map(StoredHeader::read).collect::<Result<_, _>>()?,
+    };
+    let partition = PartitionId { source, cluster, topic, topic_id, partition };
+    let rejected_at_us = parse_rfc3339_micros(&line.time).map_err(custom)?;
+    Ok(StoredDeadLetter { id: 0, partition, rejected_at_us, letter })
+}
+
+#[derive(Deserialize)]
+struct Line {
+    origin: Origin,
+    stage: Stage,
+    plugin: Option<String>,
+    plugin_version: Option<String>,
+    digest: Option<Digest>,
+    sink: Option<String>,
+    code: String,
+    reason: String,
+    time: String,
+    key: Option<String>,
+    key_base64: Option<String>,
+    payload: Option<String>,
+    payload_base64: Option<String>,
+    headers: Vec<StoredHeader>,
+}
+
+#[derive(Deserialize)]
+struct Origin {
+    source: String,
+    #[serde(default)]
+    cluster: String,
+    topic: String,
+    #[serde(default)]
+    topic_id: String,
+    partition: i32,
+    offset: i64,
+    timestamp: String,
+}
+
+impl StoredHeader {
+    fn read(self) -> Result<(Vec<u8>, Option<Vec<u8>>), serde_json::Error> {
+        Ok((self.name.into_bytes(), bytes(self.value, self.value_base64)?))
+    }
+}
+
+/// What [`insert_bytes`] wrote: text, or base64, or nothing.
+fn bytes(text: Option<String>, base64: Option<String>) -> Result<Option<Vec<u8>>, serde_json::Error> {
+    let decoded = base64.map(|text| STANDARD.decode(text)).transpose().map_err(serde_json::Error::custom)?;
+    Ok(text.map(String::into_bytes).or(decoded))
 }
 
 fn insert_bytes(object: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>) {
@@ -95,12 +171,9 @@ fn insert_bytes(object: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]
 
 #[cfg(test)]
 mod tests {
-    use wasmill_core::Stage;
-
     use super::*;
 
-    #[test]
-    fn bytes_that_are_no_text_stand_as_base64() {
+    fn stored() -> StoredDeadLetter {
         let partition = PartitionId {
             source: "kafka".to_owned(),
             cluster: "c".to_owned(),
@@ -118,12 +191,42 @@ mod tests {
             reason: "no".to_owned(),
             key: Some(b"k".to_vec()),
             payload: Some(vec![0xff]),
-            headers: vec![(b"h".to_vec(), None)],
+            headers: vec![(b"h".to_vec(), None), (b"b".to_vec(), Some(vec![0xfe]))],
         };
+        StoredDeadLetter { id: 0, partition, rejected_at_us: 1_000_001, letter }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stand_as_base64() {
+        let StoredDeadLetter { partition, letter, .. } = stored();
         let json = to_json(&partition, &letter, 0);
         assert_eq!(json["payload_base64"], "/w==");
         assert_eq!(json["payload"], Value::Null);
         assert_eq!(json["key"], "k");
         assert_eq!(json["origin"]["offset"], 7);
+    }
+    #[test]
+    fn line_is_read_as_it_was_written() {
+        let plugin = PluginRef { name: "p".to_owned(), version: "1".to_owned(), digest: Digest::of(b"p") };
+        let mut stored = stored();
+        for plugin in [None, Some(Arc::new(plugin))] {
+            stored.letter.plugin = plugin;
+            let StoredDeadLetter { partition, letter, rejected_at_us, .. } = &stored;
+            assert_eq!(from_line(&line(partition, letter, *rejected_at_us)).unwrap(), stored);
+        }
+        assert!(from_line(b"{}").is_err() && from_line(b"").is_err());
+        for offset in [-1, i64::MAX] {
+            stored.letter.offset = offset;
+            assert!(from_line(&line(&stored.partition, &stored.letter, 0)).is_err(), "{offset}");
+        }
+    }
+
+    #[test]
+    fn older_line_has_no_cluster_and_no_id_of_its_topic() {
+        let StoredDeadLetter { partition, letter, .. } = stored();
+        let mut json = to_json(&partition, &letter, 0);
+        json["origin"].as_object_mut().unwrap().retain(|name, _| !["cluster", "topic_id"].contains(&name.as_str()));
+        let read = from_line(json.to_string().as_bytes()).unwrap().partition;
+        assert_eq!((read.cluster.as_str(), read.topic_id.as_str(), read.topic.as_str()), ("", "", "t"));
     }
 }

@@ -14,6 +14,7 @@ mod commits;
 mod context;
 mod error;
 mod examine;
+mod feed;
 mod link;
 mod message;
 pub mod mock;
@@ -39,6 +40,7 @@ use wasmill_core::PartitionId;
 
 pub use error::{KafkaError, Notice, NoticeKind, ReadError};
 pub use examine::{Examined, examine_sink, examine_source};
+pub use feed::{FedLetters, LettersReader, LettersTopic, Stretch};
 pub use reader::{PartitionReader, Read};
 
 use crate::config::{KafkaConfig, Start};

@@ -34,10 +34,27 @@ impl Origin {
         &self.text
     }
 
+    /// The partition and the offset that an origin of an event from `source` names, with the topic's id as it stands there; `None`: it
+    /// is no origin.
+    pub fn read(source: &str, text: &str) -> Option<(PartitionId, i64)> {
+        let (cluster, rest) = text.split_once('/')?;
+        let mut parts = rest.rsplitn(4, '/');
+        let offset = parts.next()?.parse().ok().filter(|offset| is_offset(*offset))?;
+        let partition = parts.next()?.parse().ok()?;
+        let (topic_id, topic) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        let source = source.to_owned();
+        Some((PartitionId { source, cluster: cluster.to_owned(), topic, topic_id, partition }, offset))
+    }
+
     /// What all its origins begin with.
     pub fn prefix(&self) -> &[u8] {
         &self.text[..self.prefix]
     }
+}
+
+/// Whether an event may be at this offset, which somebody else wrote down.
+pub fn is_offset(offset: i64) -> bool {
+    (0..i64::MAX).contains(&offset)
 }
 
 /// 32 hexadecimal digits of the SHA-256 of these parts, with their lengths.
@@ -50,4 +67,23 @@ pub fn id<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> String {
 pub fn letter_id(origin: &[u8], letter: &DeadLetter) -> String {
     let sink = letter.sink.as_deref().unwrap_or_default().as_bytes();
     id([origin, sink, letter.code.as_bytes(), letter.payload.as_deref().unwrap_or_default()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origin_is_read_as_it_was_written_also_of_a_file() {
+        for (source, cluster, topic, topic_id) in [("kafka", "c", "in", "i-_"), ("file", "", "/var/in.jsonl", "1:2:ab")]
+        {
+            let [source, cluster, topic, topic_id] = [source, cluster, topic, topic_id].map(str::to_owned);
+            let partition = PartitionId { source, cluster, topic, topic_id, partition: 3 };
+            let text = String::from_utf8(Origin::of(&partition).at(7).to_vec()).unwrap();
+            assert_eq!(Origin::read(&partition.source, &text), Some((partition, 7)));
+        }
+        for text in ["", "c/in/3/7", "c/in/i/x/7", "c/in/i/3/-1", "c/in/i/3/9223372036854775807"] {
+            assert_eq!(Origin::read("kafka", text), None, "{text}");
+        }
+    }
 }

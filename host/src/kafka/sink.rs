@@ -28,6 +28,7 @@ use producer::{Code, Producer};
 
 pub(super) use connect::{ask_limits, check_rights};
 pub use encoder::MessageEncoder;
+pub(super) use letters::read as read_letter;
 
 /// The code of a message that is larger than its topic takes.
 pub const TOO_LARGE: &str = "too_large";

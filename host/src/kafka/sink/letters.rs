@@ -11,13 +11,19 @@
 //! | `wasmill-rejected-at` | when |
 //! | `wasmill-omitted` | what had to be left out, where the letter is larger than its topic takes |
 
-use wasmill_core::{HeaderRef, PartitionId};
-use wasmill_expr::time::{format_rfc3339, format_rfc3339_micros};
+use std::sync::Arc;
+
+use wasmill_core::{HeaderRef, PartitionId, PluginRef, RawBatch};
+use wasmill_expr::time::{format_rfc3339, format_rfc3339_micros, parse_rfc3339, parse_rfc3339_micros};
 
 use super::encoder::ORIGIN;
 use super::frame;
 use crate::delivery::DeadLetter;
 use crate::origin::{Origin, letter_id};
+use crate::store::StoredDeadLetter;
+
+/// The first header of our own.
+const ID: &str = "wasmill-dead-letter-id";
 
 /// The message of a letter that was rejected at `time_us` (microseconds since 1970). Where its topic takes at most `limit` bytes and the
 /// letter has more, its value is left out, and if need be its key and headers.
@@ -50,6 +56,51 @@ impl Kept {
     }
 }
 
+/// The letter that event `index` of a batch was made of by [`message`], of a pipeline whose events come from `source`. Its id is 0. What was
+/// left out is absent.
+///
+/// # Errors
+/// A sentence: the message is none.
+pub(in crate::kafka) fn read(source: &str, batch: &RawBatch, index: usize) -> Result<StoredDeadLetter, String> {
+    let headers = batch.headers(index);
+    // The event's own may have the same names: ours stand behind them.
+    let first = headers.iter().rposition(|(name, _)| *name == ID.as_bytes());
+    let (own, context) = headers.split_at(first.ok_or_else(|| format!("it has no header `{ID}`"))?);
+    let found = |name: &str| {
+        let header = context.iter().find(|(found, _)| *found == name.as_bytes());
+        header.and_then(|(_, value)| *value).map(|value| String::from_utf8_lossy(value).into_owned())
+    };
+    let needed = |name: &str| found(name).ok_or_else(|| format!("it has no header `{name}`"));
+    let wrong = |name: &str| format!("its header `{name}` cannot be read");
+    let origin = needed("wasmill-origin")?;
+    let (partition, offset) = Origin::read(source, &origin).ok_or_else(|| wrong("wasmill-origin"))?;
+    let stage = serde_json::from_value(needed("wasmill-stage")?.into()).map_err(|_| wrong("wasmill-stage"))?;
+    let plugin = match (found("wasmill-plugin"), found("wasmill-plugin-digest")) {
+        (Some(name), Some(digest)) => {
+            let digest = digest.parse().map_err(|_| wrong("wasmill-plugin-digest"))?;
+            let version = found("wasmill-plugin-version").unwrap_or_default();
+            Some(Arc::new(PluginRef { name, version, digest }))
+        }
+        _ => None,
+    };
+    let timestamp_ns = parse_rfc3339(&needed("wasmill-timestamp")?).map_err(|_| wrong("wasmill-timestamp"))?;
+    let rejected_at = parse_rfc3339_micros(&needed("wasmill-rejected-at")?);
+    let letter = DeadLetter {
+        offset,
+        timestamp_ns,
+        stage,
+        plugin,
+        sink: found("wasmill-sink").map(Arc::from),
+        code: needed("wasmill-code")?,
+        reason: needed("wasmill-reason")?,
+        key: batch.key(index).map(<[u8]>::to_vec),
+        payload: batch.payload(index).map(<[u8]>::to_vec),
+        headers: own.iter().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
+    };
+    let rejected_at_us = rejected_at.map_err(|_| wrong("wasmill-rejected-at"))?;
+    Ok(StoredDeadLetter { id: 0, partition, rejected_at_us, letter })
+}
+
 fn row(letter: &DeadLetter, kept: Kept, context: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut headers: Vec<HeaderRef<'_>> = Vec::with_capacity(letter.headers.len() + context.len() + 1);
     let has_key = kept != Kept::ContextAlone;
@@ -72,7 +123,7 @@ fn context(origin: &[u8], letter: &DeadLetter, time_us: i64) -> Vec<(&'static st
     let text = |text: &str| text.as_bytes().to_vec();
     let stage = serde_json::to_value(letter.stage).unwrap_or_default();
     let mut context = vec![
-        ("wasmill-dead-letter-id", text(&letter_id(origin, letter))),
+        (ID, text(&letter_id(origin, letter))),
         (str::from_utf8(ORIGIN).expect("it is ASCII"), origin.to_vec()),
         ("wasmill-timestamp", text(format_rfc3339(letter.timestamp_ns).as_str())),
         ("wasmill-stage", text(stage.as_str().unwrap_or_default())),
@@ -160,6 +211,23 @@ mod tests {
         ] {
             assert_ne!(id(&letter(), 0), id(&other, 0));
         }
+    }
+
+    #[test]
+    fn message_is_read_as_the_letter_it_was_made_of_though_the_event_has_such_headers_too() {
+        let plugin =
+            PluginRef { name: "p".to_owned(), version: "1".to_owned(), digest: wasmill_core::Digest::of(b"p") };
+        let forged = [ID, "wasmill-code"].map(|name| (name.as_bytes().to_vec(), Some(b"forged".to_vec())));
+        let letter = DeadLetter { plugin: Some(Arc::new(plugin)), headers: forged.to_vec(), ..letter() };
+        let partition = PartitionId { topic_id: "i-_".to_owned(), ..partition() };
+        let row = message(&partition, &letter, 2_000_000, 10_000);
+        let frame = Frame::read(&row);
+        let mut batch = RawBatch::new(Arc::new(partition.clone()), 0);
+        batch.push(0, 0, frame.key(), frame.value, frame.headers());
+        let expected = StoredDeadLetter { id: 0, partition, rejected_at_us: 2_000_000, letter };
+        assert_eq!(read("kafka", &batch, 0), Ok(expected));
+        batch.push(1, 0, None, Some(b"{}"), []);
+        assert_eq!(read("kafka", &batch, 1), Err(format!("it has no header `{ID}`")));
     }
 
     #[test]
