@@ -1,8 +1,15 @@
 //! The command line: what may be typed. Nothing is done here.
 
+mod dlq;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use dlq::{
+    DiscardArgs, DlqArgs, DlqCommand, FilterArgs, ListArgs, PlaceArgs, ReplayArgs, ShowArgs, SourceArg, StateArg,
+    parse_time,
+};
 
 /// Streams events through sandboxed WebAssembly plugins, exactly once.
 #[derive(Debug, Parser)]
@@ -38,6 +45,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Look at the positions of a pipeline, or change them
     Offsets(OffsetsArgs),
+    /// Look at dead letters, replay or discard them
+    Dlq(DlqArgs),
     /// Work on plugins
     Plugin(PluginArgs),
 }

@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 pub mod demo;
+pub mod dlq;
 pub mod doctor;
 pub mod history;
 pub mod inspect;

@@ -48,7 +48,7 @@ pub use secret::Secret;
 pub use table::{ColumnConfig, ColumnType, OnDuplicate, TableConfig, ValueFrom};
 pub use topics::{TopicPattern, Topics};
 pub use tree::{DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};
-pub(crate) use units::duration_text;
+pub(crate) use units::{duration as parse_duration, duration_text};
 
 /// Where the admin pages are unless `admin` says otherwise.
 pub const ADMIN_DEFAULT: &str = "127.0.0.1:9600";

@@ -112,6 +112,18 @@ impl Rows {
 }
 
 impl Delivery {
+    /// Leaves nothing to be written.
+    pub fn clear(&mut self) {
+        self.encoded.iter_mut().for_each(|rows| *rows = Rows::default());
+        self.dead_letters.clear();
+    }
+
+    /// Leaves to every other sink than this one nothing to write.
+    pub fn keep_only(&mut self, sink: usize) {
+        let others = self.encoded.iter_mut().enumerate().filter(|(index, _)| *index != sink);
+        others.for_each(|(_, rows)| *rows = Rows::default());
+    }
+
     /// The batch that `sink` has its rows from.
     pub fn batch_of(&self, sink: usize) -> &Batch {
         match &self.alerts {

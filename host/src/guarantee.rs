@@ -153,7 +153,9 @@ pub fn notes(config: &Config) -> Vec<String> {
 
 fn without_home(config: &Config) -> String {
     let letters = match config.relays_letters() {
-        true => "",
+        true => {
+            "; what `wasmill dlq` does to dead letters is noted in a file of its own, and a replay that is killed may write its last letter twice"
+        }
         false => "; rejected events are only counted, so set dead_letters to keep them",
     };
     let position = match config.source {

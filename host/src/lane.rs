@@ -220,14 +220,17 @@ async fn receive(
 }
 
 /// Why a batch came to nothing.
-enum Lost {
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lost {
+    #[error("{0}")]
     Broken(Broken),
     /// An engine thread failed inside the host.
+    #[error("{0}")]
     Engine(String),
 }
 
 /// Has a batch processed. Where names are to be asked for, that is done between two visits to an engine thread.
-async fn process(
+pub(crate) async fn process(
     processor: &Arc<Processor>,
     engine: &EngineThreads<EngineWorker>,
     raw: RawBatch,

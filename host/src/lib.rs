@@ -20,6 +20,7 @@ pub mod history;
 pub mod http;
 pub mod kafka;
 pub mod lane;
+pub mod letters;
 pub mod life;
 pub mod lines;
 pub mod logging;

@@ -36,6 +36,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Demo(args) => in_runtime(commands::demo::run(&args)),
         Command::Offsets(args) => in_runtime(commands::offsets::run(&args)),
+        Command::Dlq(args) => in_runtime(commands::dlq::run(&args)),
         Command::Plugin(PluginArgs { command: PluginCommand::History(args) }) => {
             in_runtime(commands::history::run(&args))
         }

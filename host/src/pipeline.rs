@@ -4,9 +4,11 @@ mod bind;
 mod build;
 mod good;
 mod kafka_lanes;
+mod letters;
 mod line_lane;
 mod listing;
 pub mod plugins;
+mod replay;
 mod retention;
 mod setup;
 mod stores;
@@ -25,6 +27,8 @@ use crate::status::Status;
 use crate::thresholds;
 
 pub use build::Built;
+pub use letters::{LettersPlace, PlaceOptions, open_letters};
+pub use replay::{Became, Replayer};
 pub use setup::SetupError;
 pub use stores::{Database, Place, databases, open_home};
 

@@ -161,6 +161,34 @@ impl Processor {
         })
     }
 
+    /// Encodes an alert that is there already, as the only event of `raw`, for the one sink that is to have it.
+    pub fn encode_alert(&self, raw: RawBatch, sink: usize) -> Delivery {
+        let none = RawBatch::new(Arc::clone(raw.partition()), raw.first_offset());
+        let received = Instant::now();
+        let ((events, _), (alerts, unreadable)) = (self.events.extract(none), self.alerts.extract(raw));
+        let generation = self.generation.id();
+        let (rows, refused) = self.encoders[sink].encode(&alerts, &generation);
+        let mut encoded = vec![Rows::default(); self.encoders.len()];
+        encoded[sink] = rows;
+        let dead_letters = unreadable.into_iter().chain(refused);
+        Delivery {
+            generation,
+            plugins: Arc::clone(self.generation.plugins()),
+            received,
+            dropped: 0,
+            rejected: 0,
+            alerts_raised: 0,
+            costs: Vec::new(),
+            turns: Vec::new(),
+            state: Vec::new(),
+            dead_letters: dead_letters.map(|rejection| DeadLetter::new(&alerts, rejection)).collect(),
+            events,
+            alerts: Some(alerts),
+            encoded,
+            looked_up: LookedUp::new(),
+        }
+    }
+
     fn wants_alerts(&self, alerts: &[wasmill_core::Alert]) -> bool {
         !alerts.is_empty() && self.encoders.iter().any(SinkEncoder::takes_alerts)
     }

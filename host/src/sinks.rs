@@ -1,6 +1,8 @@
 //! The sinks of a running pipeline, and the writing of a group of deliveries to all of them: what is no database first, all at the
 //! same time, then the other databases, home last.
 
+mod replay;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,6 +22,8 @@ use crate::relay::Relay;
 use crate::report::{GroupResult, Tally};
 use crate::states;
 use crate::store::{Committed, Lease, Store, StoreError};
+
+pub use replay::{Kept, ReplayLimits};
 
 /// How often alerts are looked for of which nothing is heard.
 const LOOK_FOR_SILENCE: Duration = Duration::from_millis(500);

@@ -3,6 +3,8 @@
 //! A store is one database of the pipeline. It writes the rows of all its sinks, its dead letters and the ledger row
 //! in one transaction. One store is home: where a lane is, is what home's ledger says. The others keep the same ledger row as a mark.
 
+mod letters;
+
 use std::sync::Arc;
 
 use wasmill_core::{Digest, PartitionId};
@@ -257,6 +259,11 @@ pub enum Forget {
     /// Answers of look-ups.
     Answers {
         /// Days that they are kept since they were last in use, and one more.
+        days: u16,
+    },
+    /// Marks of what replays stored.
+    Replayed {
+        /// Days that they are kept.
         days: u16,
     },
     /// Commit records.

@@ -110,15 +110,39 @@ pub fn plain(text: &str) -> String {
             shown.push('…');
             break;
         }
-        let hides =
-            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || hides {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
+        push_visible(&mut shown, c);
     }
     shown
+}
+
+/// Appends a character, written out where it is not plainly visible.
+pub fn push_visible(shown: &mut String, c: char) {
+    let hides = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    if c.is_control() || hides {
+        shown.extend(c.escape_unicode());
+    } else {
+        shown.push(c);
+    }
+}
+
+/// All of a text, with every character that is not plainly visible written out.
+pub fn all_visible(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        push_visible(&mut shown, c);
+        shown
+    })
+}
+
+/// Rows of cells in columns, two blanks between them.
+pub fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -149,6 +173,13 @@ mod tests {
         let line = |state, count| TextLines { has_color: true }.alert(&alert(state, count));
         assert_eq!(line("firing", 1), "t  \x1b[31merror   \x1b[0m  firing    r [k]  s\n");
         assert_eq!(line("resolved", 7), "t  \x1b[32merror   \x1b[0m  resolved  r [k]  s  (7 since f)\n");
+    }
+
+    #[test]
+    fn cells_stand_below_each_other() {
+        let rows = [["id", "code", "x"], ["7", "bad_timestamp", ""], ["12", "ü", "y"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(aligned(&rows), "id  code           x\n7   bad_timestamp\n12  ü              y\n");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod exposition;
 pub mod fuzz;
 pub mod kafka;
 pub mod kafka_pipeline;
+pub mod letters;
 pub mod pipeline;
 pub mod proxy;
 pub mod public_logs;

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use wasmill_tests::kafka::{Cluster, Record};
 use wasmill_tests::kafka_pipeline::{source, wait};
+use wasmill_tests::letters::{dlq, replay};
 use wasmill_tests::pipeline::{PATIENCE, Pipeline, Ran};
 use wasmill_tests::services::{self, Database, unique};
 
@@ -122,9 +123,12 @@ fn rights_that_are_printed_suffice_and_each_that_is_missing_is_told() {
     let (ran, findings) = doctor(&pipeline);
     assert_eq!(ran.code, Some(0), "{findings:#?}");
 
-    // As a wasmill left it that kept no history yet.
+    assert_eq!(replay(&pipeline, &["--all"]), [0, 2, 0, 0], "the rights suffice for that too");
+    assert_eq!(dlq(&pipeline, "discard", &["--all", "--reason", "a test"]).code, Some(0));
+
+    // As a wasmill left it that knew no replays yet.
     database
-        .psql("DROP TABLE wasmill_generations; UPDATE wasmill_schema SET version = version - 1")
+        .psql("DROP TABLE wasmill_letter_states, wasmill_replayed; UPDATE wasmill_schema SET version = version - 1")
         .expect("an older version");
     let (_, findings) = doctor(&pipeline);
     assert_finding(&findings, "sink rows", "wrong", "what `wasmill validate` prints with `--sql`");

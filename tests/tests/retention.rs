@@ -53,6 +53,13 @@ fn what_is_older_than_it_is_kept_is_deleted_and_nothing_else() {
     let other = "INSERT INTO wasmill_commits SELECT 100000, 'another', source, cluster, topic, topic_id, partition, \
                  first_offset, next_offset, generation, config, engine, '2001-01-01T00:00:00.000Z' FROM wasmill_commits WHERE id = 1";
     pipeline.sqlite("out.db", other);
+    pipeline.sqlite(
+        "out.db",
+        "INSERT INTO wasmill_letter_states (letter, state, attempts) SELECT id, 'waiting', 2 FROM wasmill_dead_letters",
+    );
+    let marks = "INSERT INTO wasmill_replayed SELECT 'forgetful', age, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', age) \
+                 FROM (SELECT '-7 days' AS age UNION SELECT '-9 days')";
+    pipeline.sqlite("out.db", marks);
     let (mut running, input) = pipeline.start_open(&["run", "pipeline.yaml", "--format", "json"]);
     let expected = (younger_than(7), younger_than(90) + 1);
     eventually("the old ones are deleted", || kept(&pipeline) == expected);
@@ -62,6 +69,12 @@ fn what_is_older_than_it_is_kept_is_deleted_and_nothing_else() {
     let ran = running.wait(PATIENCE);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(kept(&pipeline), expected, "those of another pipeline and the younger ones stay");
+    assert_eq!(
+        pipeline.count("out.db", "SELECT count(*) FROM wasmill_letter_states"),
+        expected.0,
+        "they go with their letters"
+    );
+    assert_eq!(pipeline.sqlite("out.db", "SELECT identity FROM wasmill_replayed"), [["-7 days"]]);
 }
 
 #[test]

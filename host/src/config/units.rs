@@ -8,7 +8,7 @@ pub(super) const DURATION_HINT: &str = "write a whole number and a unit: 250ms, 
 pub(super) const SIZE_HINT: &str = "write a whole number of bytes, or one with a unit: 64KiB, 4MiB or 1GiB";
 
 /// The duration that `text` says.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let millis = match unit {
         "ms" => 1,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::RetentionConfig;
-use crate::sinks::Sinks;
+use crate::sinks::{Sinks, StoreSinks};
 use crate::store::{Forget, Store, StoreError};
 
 /// How often it is looked for; the first time at the start.
@@ -30,6 +30,10 @@ async fn forget_all(sinks: &Sinks, home: &Store, retention: RetentionConfig) -> 
     let letters = forget(home, Forget::DeadLetters { days: retention.dead_letters_days, id_max }).await?;
     let commits = forget(home, Forget::Commits { days: retention.commits_days }).await?;
     forget(home, Forget::Answers { days: retention.commits_days }).await?;
+    // A mark is younger than its letter, so it outlives it.
+    for StoreSinks { store, .. } in &sinks.stores {
+        forget(store, Forget::Replayed { days: retention.dead_letters_days }).await?;
+    }
     if letters + commits > 0 {
         tracing::info!("deleted {letters} dead letters and {commits} commit records that `retention` no longer keeps");
     }

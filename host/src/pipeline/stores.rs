@@ -78,6 +78,14 @@ pub async fn open_home(config: &Config) -> Result<Option<Store>, SetupError> {
     Ok(open(config).await?.into_iter().find(|store| store.is_home).map(|store| store.store))
 }
 
+/// Opens a ledger of letters that no home keeps, made where it is missing.
+///
+/// # Errors
+/// When it cannot be opened.
+pub(super) async fn open_ledger(config: &Config, path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(path, &config.name, Vec::new(), true, facts(config)).await
+}
+
 /// A database that a pipeline writes to.
 #[derive(Clone, Debug)]
 pub struct Database<'c> {

@@ -25,7 +25,7 @@ use super::{PostgresStore, SinkTable, chunks};
 
 /// How long a transaction may take before it is given up and done again: a server that is gone without a word must not
 /// hold a lane for ever.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A commit whose answer was lost.
 #[derive(Debug)]
@@ -276,7 +276,7 @@ fn fenced(lease: &Lease, found: i64) -> StoreError {
 }
 
 /// The dead letter of a row that the database refused.
-fn letter(sink: &SinkTable, rows: &RowSet<'_>, refused: Refused) -> DeadLetter {
+pub(super) fn letter(sink: &SinkTable, rows: &RowSet<'_>, refused: Refused) -> DeadLetter {
     let (batch, event) = rows.event(refused.row);
     DeadLetter::new(
         batch,

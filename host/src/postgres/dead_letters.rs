@@ -23,6 +23,18 @@ const COPY: &str = concat!(
 );
 const FIELDS: u16 = 19;
 
+/// What [`stored`] reads of the table `l`.
+macro_rules! letter_columns {
+    () => {
+        "l.id, l.pipeline, l.source, l.cluster, l.topic, l.topic_id, l.partition, l.\"offset\",
+         (extract(epoch FROM l.timestamp) * 1000000)::bigint AS timestamp_us, l.stage, l.plugin, l.plugin_version,
+         l.plugin_digest, l.sink, l.code, l.reason, l.key, l.payload, l.header_names, l.header_values,
+         (extract(epoch FROM l.rejected_at) * 1000000)::bigint AS rejected_at_us"
+    };
+}
+
+pub(super) use letter_columns;
+
 impl PostgresStore {
     /// Writes dead letters of `partition`. Part of a commit's transaction.
     pub(super) async fn write_dead_letters(
@@ -49,12 +61,9 @@ impl PostgresStore {
     /// When the database does not answer.
     pub async fn dead_letters_after(&self, id: i64, limit: i64) -> Result<Vec<StoredDeadLetter>, StoreError> {
         const AFTER: &str = concat!(
-            "SELECT id, ",
-            key_columns!(),
-            ", \"offset\", (extract(epoch FROM timestamp) * 1000000)::bigint AS timestamp_us, stage, plugin,
-             plugin_version, plugin_digest, sink, code, reason, key, payload, header_names, header_values,
-             (extract(epoch FROM rejected_at) * 1000000)::bigint AS rejected_at_us
-             FROM wasmill_dead_letters WHERE pipeline = $1 AND id > $2 ORDER BY id LIMIT $3"
+            "SELECT ",
+            letter_columns!(),
+            " FROM wasmill_dead_letters l WHERE pipeline = $1 AND id > $2 ORDER BY id LIMIT $3"
         );
         let mut taken = self.connections.take().await?;
         let rows = query(AFTER).bind(&self.pipeline).bind(id).bind(limit).fetch_all(&mut taken.connection).await;
@@ -139,11 +148,11 @@ const STAGES: [(Stage, &str); 5] = [
     (Stage::Sink, "sink"),
 ];
 
-fn stage_name(stage: Stage) -> &'static str {
+pub(super) fn stage_name(stage: Stage) -> &'static str {
     STAGES.iter().find(|(known, _)| *known == stage).expect("all stages are listed").1
 }
 
-fn stored(row: &PgRow) -> Result<StoredDeadLetter, sqlx::Error> {
+pub(super) fn stored(row: &PgRow) -> Result<StoredDeadLetter, sqlx::Error> {
     let timestamp_us: i64 = row.try_get("timestamp_us")?;
     let stage: String = row.try_get("stage")?;
     let names: Vec<Vec<u8>> = row.try_get("header_names")?;
@@ -152,7 +161,7 @@ fn stored(row: &PgRow) -> Result<StoredDeadLetter, sqlx::Error> {
         offset: row.try_get("offset")?,
         timestamp_ns: timestamp_us.saturating_mul(1_000),
         stage: stage_of(&stage)?,
-        plugin: plugin_of(row)?,
+        plugin: plugin_of(row, ["plugin", "plugin_version", "plugin_digest"])?,
         sink: row.try_get::<Option<String>, _>("sink")?.map(Arc::from),
         code: row.try_get("code")?,
         reason: row.try_get("reason")?,
@@ -168,15 +177,21 @@ fn stored(row: &PgRow) -> Result<StoredDeadLetter, sqlx::Error> {
     })
 }
 
-fn stage_of(name: &str) -> Result<Stage, sqlx::Error> {
+pub(super) fn stage_of(name: &str) -> Result<Stage, sqlx::Error> {
     let stage = STAGES.iter().find(|(_, known)| *known == name).map(|(stage, _)| *stage);
     stage.ok_or_else(|| sqlx::Error::Decode(format!("\"{name}\" is no stage").into()))
 }
 
-fn plugin_of(row: &PgRow) -> Result<Option<Arc<PluginRef>>, sqlx::Error> {
-    let Some(name) = row.try_get("plugin")? else { return Ok(None) };
-    let digest: Vec<u8> = row.try_get("plugin_digest")?;
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let digest: Digest = hex.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Some(Arc::new(PluginRef { name, version: row.try_get("plugin_version")?, digest })))
+/// The plugin in these columns: name, version and digest.
+pub(super) fn plugin_of(row: &PgRow, columns: [&str; 3]) -> Result<Option<Arc<PluginRef>>, sqlx::Error> {
+    let [name, version, digest] = columns;
+    let Some(name) = row.try_get(name)? else { return Ok(None) };
+    let digest = digest_of(row.try_get(digest)?)?;
+    Ok(Some(Arc::new(PluginRef { name, version: row.try_get(version)?, digest })))
+}
+
+/// The digest of these 32 bytes.
+pub(super) fn digest_of(bytes: Vec<u8>) -> Result<Digest, sqlx::Error> {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

@@ -19,6 +19,8 @@ const OWN: &[(&str, &[&str])] = &[
     ("wasmill_gaps", &["INSERT"]),
     // Retention deletes, and locks what it deletes.
     ("wasmill_dead_letters", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ("wasmill_letter_states", &["SELECT", "INSERT", "UPDATE"]),
+    ("wasmill_replayed", &["SELECT", "INSERT", "DELETE"]),
     ("wasmill_relays", &["SELECT", "INSERT", "UPDATE"]),
     ("wasmill_commits", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("wasmill_skipped", &["SELECT", "INSERT", "UPDATE", "DELETE"]),

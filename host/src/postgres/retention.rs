@@ -23,6 +23,10 @@ const ANSWERS: &str = "DELETE FROM wasmill_answers WHERE id IN (
      WHERE pipeline = $1 AND recorded_at < now() - ($2::int + 1) * INTERVAL '1 day'
      ORDER BY recorded_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)";
 
+const REPLAYED: &str = "DELETE FROM wasmill_replayed WHERE pipeline = $1 AND identity IN (
+     SELECT identity FROM wasmill_replayed
+     WHERE pipeline = $1 AND replayed_at < now() - ($2::int + 1) * INTERVAL '1 day' ORDER BY replayed_at LIMIT $3)";
+
 impl PostgresStore {
     /// See [`crate::store::Store::forget`].
     ///
@@ -36,6 +40,9 @@ impl PostgresStore {
             Forget::Answers { .. } if !self.keeps_answers() => return Ok(0),
             Forget::Answers { days } => {
                 query(ANSWERS).bind(&self.pipeline).bind(i32::from(days)).bind(i64::from(limit))
+            }
+            Forget::Replayed { days } => {
+                query(REPLAYED).bind(&self.pipeline).bind(i32::from(days)).bind(i64::from(limit))
             }
             Forget::Commits { days } => {
                 query(COMMITS).bind(&self.pipeline).bind(i32::from(days)).bind(i64::from(limit))

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use super::errors::{making_error, store_error};
 
 /// What makes each version of the tables from the one before, the first from nothing. A step that was released is never changed.
-const STEPS: [&str; 6] = [TABLES, ANSWERS, OPEN_ALERTS, STATES, GENERATIONS, SKIPPED];
+const STEPS: [&str; 7] = [TABLES, ANSWERS, OPEN_ALERTS, STATES, GENERATIONS, SKIPPED, LETTERS];
 
 /// Held while tables are looked at and made, so that workers may start at the same time.
 const SET_UP_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('wasmill_schema', 0))";
@@ -123,6 +123,22 @@ CREATE TABLE wasmill_skipped (
     plugin text NOT NULL, plugin_digest bytea NOT NULL, recorded_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 CREATE INDEX ON wasmill_skipped (pipeline, source, cluster, topic, topic_id, partition, next_offset);";
+
+const LETTERS: &str = "
+-- What became of dead letters by hand; one without a row waits. The rejection is that of the newest replay.
+CREATE TABLE wasmill_letter_states (
+    letter bigint PRIMARY KEY REFERENCES wasmill_dead_letters (id) ON DELETE CASCADE,
+    state text NOT NULL, attempts integer NOT NULL, changed_at timestamptz NOT NULL DEFAULT now(),
+    stage text, plugin text, plugin_version text, plugin_digest bytea, code text, reason text,
+    generation bytea, note text
+);
+
+-- The letters whose rows a replay has stored in this database.
+CREATE TABLE wasmill_replayed (
+    pipeline text NOT NULL, identity text NOT NULL, replayed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline, identity)
+);
+CREATE INDEX ON wasmill_replayed (pipeline, replayed_at);";
 
 /// Waits until no other process sets this database up; the lock goes with the transaction.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {

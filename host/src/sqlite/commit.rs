@@ -108,7 +108,7 @@ fn row_offset(delivery: &Delivery, sink: usize, row: usize) -> i64 {
     delivery.batch_of(sink).raw.records()[delivery.encoded[sink].events[row] as usize].offset
 }
 
-fn refused_letter(table: &SqliteTable, delivery: &Delivery, event: u32, reason: String) -> DeadLetter {
+pub(super) fn refused_letter(table: &SqliteTable, delivery: &Delivery, event: u32, reason: String) -> DeadLetter {
     let rejection = Rejection {
         event,
         stage: Stage::Sink,
@@ -122,7 +122,7 @@ fn refused_letter(table: &SqliteTable, delivery: &Delivery, event: u32, reason: 
 
 /// Inserts the wanted rows; answers those that the database refuses, with its reason. A statement that fails takes back only
 /// itself, so the transaction goes on.
-async fn insert_rows(
+pub(super) async fn insert_rows(
     transaction: &mut SqliteTransaction<'_>,
     table: &SqliteTable,
     rows: &Rows,

@@ -1,9 +1,11 @@
 //! Dead letters: written in the commit's transaction, read back to be relayed.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use wasmill_core::{PartitionId, PluginRef};
+use wasmill_core::{Digest, PartitionId, PluginRef, Stage};
 
 use super::error::classify;
 use crate::dead_letters::{headers_from_json, headers_to_json};
@@ -16,9 +18,22 @@ pub(super) async fn insert(
     partition: &PartitionId,
     letter: &DeadLetter,
 ) -> Result<(), StoreError> {
+    insert_at(connection, pipeline, partition, letter, None).await.map_err(classify)?;
+    Ok(())
+}
+
+/// The same of one that was rejected at `rejected_at_us` (microseconds since 1970; `None`: now); its id.
+pub(super) async fn insert_at(
+    connection: &mut SqliteConnection,
+    pipeline: &str,
+    partition: &PartitionId,
+    letter: &DeadLetter,
+    rejected_at_us: Option<i64>,
+) -> Result<i64, sqlx::Error> {
     let sql = "INSERT INTO wasmill_dead_letters (pipeline, source, cluster, topic, topic_id, partition, \"offset\", timestamp_ns, \
-               stage, plugin, plugin_version, plugin_digest, sink, code, reason, key, payload, headers) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               stage, plugin, plugin_version, plugin_digest, sink, code, reason, key, payload, headers, \
+               rejected_at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+               coalesce(?, CAST(unixepoch('subsec') * 1000000 AS INTEGER)))";
     let plugin = letter.plugin.as_deref();
     let query = sqlx::query(sql)
         .bind(pipeline)
@@ -38,9 +53,9 @@ pub(super) async fn insert(
         .bind(&letter.reason)
         .bind(letter.key.as_deref())
         .bind(letter.payload.as_deref())
-        .bind(headers_to_json(&letter.headers).to_string());
-    query.execute(connection).await.map_err(classify)?;
-    Ok(())
+        .bind(headers_to_json(&letter.headers).to_string())
+        .bind(rejected_at_us);
+    Ok(query.execute(connection).await?.last_insert_rowid())
 }
 
 pub(super) async fn after(
@@ -54,15 +69,14 @@ pub(super) async fn after(
     rows.iter().map(|row| stored(row).map_err(classify)).collect()
 }
 
-fn stored(row: &SqliteRow) -> Result<StoredDeadLetter, sqlx::Error> {
+pub(super) fn stored(row: &SqliteRow) -> Result<StoredDeadLetter, sqlx::Error> {
     let wrong = |error: serde_json::Error| sqlx::Error::Decode(Box::new(error));
-    let stage: String = row.try_get("stage")?;
     let headers: String = row.try_get("headers")?;
     let letter = DeadLetter {
         offset: row.try_get("offset")?,
         timestamp_ns: row.try_get("timestamp_ns")?,
-        stage: serde_json::from_value(Value::from(stage)).map_err(wrong)?,
-        plugin: plugin(row)?,
+        stage: stage_of(row.try_get("stage")?)?,
+        plugin: plugin_of(row, ["plugin", "plugin_version", "plugin_digest"])?,
         sink: row.try_get::<Option<String>, _>("sink")?.map(Into::into),
         code: row.try_get("code")?,
         reason: row.try_get("reason")?,
@@ -80,11 +94,22 @@ fn stored(row: &SqliteRow) -> Result<StoredDeadLetter, sqlx::Error> {
     Ok(StoredDeadLetter { id: row.try_get("id")?, partition, rejected_at_us: row.try_get("rejected_at_us")?, letter })
 }
 
-fn plugin(row: &SqliteRow) -> Result<Option<std::sync::Arc<PluginRef>>, sqlx::Error> {
-    let Some(name) = row.try_get::<Option<String>, _>("plugin")? else { return Ok(None) };
-    let digest: String = row.try_get("plugin_digest")?;
-    let digest = digest.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Some(std::sync::Arc::new(PluginRef { name, version: row.try_get("plugin_version")?, digest })))
+/// The stage of this name.
+pub(super) fn stage_of(name: &str) -> Result<Stage, sqlx::Error> {
+    serde_json::from_value(Value::from(name)).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// The plugin in these columns: name, version and digest.
+pub(super) fn plugin_of(row: &SqliteRow, columns: [&str; 3]) -> Result<Option<Arc<PluginRef>>, sqlx::Error> {
+    let [name, version, digest] = columns;
+    let Some(name) = row.try_get::<Option<String>, _>(name)? else { return Ok(None) };
+    let digest = digest_of(row.try_get(digest)?)?;
+    Ok(Some(Arc::new(PluginRef { name, version: row.try_get(version)?, digest })))
+}
+
+/// The digest of this text.
+pub(super) fn digest_of(text: &str) -> Result<Digest, sqlx::Error> {
+    text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 pub(super) async fn mark(

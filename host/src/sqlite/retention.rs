@@ -16,6 +16,9 @@ const SKIPPED: &str = "DELETE FROM wasmill_skipped \
 const ANSWERS: &str = "DELETE FROM wasmill_answers WHERE id IN (SELECT id FROM wasmill_answers \
      WHERE pipeline = ? AND recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || (? + 1) || ' days') \
      ORDER BY recorded_at, id LIMIT ?)";
+const REPLAYED: &str = "DELETE FROM wasmill_replayed WHERE rowid IN (SELECT rowid FROM wasmill_replayed \
+     WHERE pipeline = ? AND replayed_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || (? + 1) || ' days') \
+     ORDER BY replayed_at LIMIT ?)";
 
 impl SqliteStore {
     /// See [`crate::store::Store::forget`].
@@ -28,6 +31,7 @@ impl SqliteStore {
                 query(DEAD_LETTERS).bind(&self.pipeline).bind(days).bind(id_max).bind(limit)
             }
             Forget::Answers { days } => query(ANSWERS).bind(&self.pipeline).bind(days).bind(limit),
+            Forget::Replayed { days } => query(REPLAYED).bind(&self.pipeline).bind(days).bind(limit),
             Forget::Commits { days } => query(COMMITS).bind(&self.pipeline).bind(days).bind(limit),
         };
         let mut writer = self.writer.lock().await;

@@ -34,6 +34,19 @@ CREATE TABLE IF NOT EXISTS wasmill_dead_letters (
     key BLOB, payload BLOB, headers TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS wasmill_dead_letters_by_age ON wasmill_dead_letters (pipeline, rejected_at_us);
+CREATE TABLE IF NOT EXISTS wasmill_letter_states (
+    letter INTEGER PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL,
+    changed_at_us INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
+    stage TEXT, plugin TEXT, plugin_version TEXT, plugin_digest TEXT, code TEXT, reason TEXT, generation TEXT, note TEXT
+);
+-- Ids of letters are used again.
+CREATE TRIGGER IF NOT EXISTS wasmill_letter_states_go AFTER DELETE ON wasmill_dead_letters
+    BEGIN DELETE FROM wasmill_letter_states WHERE letter = old.id; END;
+CREATE TABLE IF NOT EXISTS wasmill_replayed (
+    pipeline TEXT NOT NULL, identity TEXT NOT NULL, replayed_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
+    PRIMARY KEY (pipeline, identity)
+);
+CREATE INDEX IF NOT EXISTS wasmill_replayed_by_age ON wasmill_replayed (pipeline, replayed_at);
 CREATE TABLE IF NOT EXISTS wasmill_relays (
     pipeline TEXT NOT NULL, destination TEXT NOT NULL, last_id INTEGER NOT NULL, PRIMARY KEY (pipeline, destination)
 );

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmill::config::ColumnType;
 use wasmill::delivery::DeadLetter;
+use wasmill::letters::{LetterFilter, LetterState, Page, Replay};
 use wasmill::store::Forget;
 use wasmill_core::{Digest, PluginRef, Stage};
 
@@ -134,4 +135,79 @@ async fn what_is_older_than_it_is_kept_is_forgotten_a_part_at_a_time() {
         assert_eq!(kept, ["0-6"], "the record that is still extended stays");
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_became_of_a_letter_is_written_only_where_it_is_as_it_was_read_and_goes_with_it() {
+    const ALL: Page = Page { after: 0, before: i64::MAX, is_newest_first: false, limit: 10 };
+    in_fresh_database(async |database: Database| {
+        let pipeline = Pipeline::home(&database, vec![events()]).await;
+        let mut lease = pipeline.store.acquire(&partition(0), 0).await.unwrap();
+        pipeline.store.commit(&mut lease, &[pipeline.delivery(0, &["{\"n\":70000}"])]).await.unwrap();
+        let read = async || pipeline.store.letters(&LetterFilter::default(), ALL).await.unwrap().remove(0);
+        let letter = read().await;
+        assert_eq!((letter.standing.state, letter.standing.attempts), (LetterState::Waiting, 1));
+
+        let delivery = pipeline.delivery(0, &["{\"n\":7}"]);
+        let identity = letter.identity();
+        let replay = Replay { letter: &letter, identity: &identity, delivery: &delivery, attempts_max: Some(5) };
+        assert!(pipeline.store.settle_letter(&letter, &letter.discarded("no\0use")).await.unwrap());
+        assert!(!pipeline.store.settle_letter(&letter, &letter.discarded("again")).await.unwrap());
+        assert_eq!(pipeline.store.replay(replay).await.unwrap(), None);
+        assert_eq!(
+            database.count("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM wasmill_replayed)").await,
+            0
+        );
+        let discarded = read().await;
+        assert_eq!(
+            (discarded.standing.state, discarded.standing.note.as_deref()),
+            (LetterState::Discarded, Some("no\u{fffd}use"))
+        );
+
+        database.run("DELETE FROM wasmill_letter_states").await;
+        let replayed = pipeline.store.replay(replay).await.unwrap().unwrap();
+        assert_eq!((replayed.was_there, replayed.standing.unwrap().state), (false, LetterState::Replayed));
+        assert!(pipeline.store.was_replayed(&identity).await.unwrap());
+        database.run("DELETE FROM wasmill_letter_states").await;
+        assert!(pipeline.store.replay(replay).await.unwrap().unwrap().was_there);
+        assert_eq!(database.count("SELECT count(*) FROM events").await, 1);
+
+        database.run("DELETE FROM wasmill_dead_letters").await;
+        assert_eq!(database.count("SELECT count(*) FROM wasmill_letter_states").await, 0);
+        assert_eq!(pipeline.store.forget(Forget::Replayed { days: 1 }, 10).await.unwrap(), 0);
+        database.run("UPDATE wasmill_replayed SET replayed_at = now() - interval '2 days 1 minute'").await;
+        assert_eq!(
+            pipeline.store.forget(Forget::Replayed { days: 2 }, 10).await.unwrap(),
+            0,
+            "as long as its letter at least"
+        );
+        assert_eq!(pipeline.store.forget(Forget::Replayed { days: 1 }, 10).await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_process_at_a_time_works_on_letters() {
+    in_fresh_database(async |database: Database| {
+        let pipeline = Pipeline::home(&database, vec![events()]).await;
+        let locked = pipeline.store.lock_letters().await.unwrap();
+        let mut second = std::pin::pin!(pipeline.store.lock_letters());
+        tokio::select! {
+            biased;
+            _ = &mut second => panic!("two have the lock"),
+            () = somebody_waits(&database) => {}
+        }
+        drop(locked);
+        second.await.unwrap();
+    })
+    .await;
+}
+
+/// Until a session waits for an advisory lock.
+async fn somebody_waits(database: &Database) {
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while database.count(waiting).await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }

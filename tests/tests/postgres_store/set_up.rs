@@ -146,7 +146,7 @@ async fn tables_of_the_first_version_are_brought_to_the_newest_with_what_is_in_t
         let pipeline = Pipeline::home(&database, vec![table("t", true, columns())]).await;
         let mut lease = pipeline.store.acquire(&partition(0), 7).await.unwrap();
         pipeline.store.commit(&mut lease, &[pipeline.delivery(7, &["no JSON"])]).await.unwrap();
-        database.run("DROP TABLE wasmill_answers, wasmill_open_alerts, wasmill_states, wasmill_state, wasmill_generations, wasmill_skipped; UPDATE wasmill_schema SET version = 1").await;
+        database.run("DROP TABLE wasmill_answers, wasmill_open_alerts, wasmill_states, wasmill_state, wasmill_generations, wasmill_skipped, wasmill_letter_states, wasmill_replayed; UPDATE wasmill_schema SET version = 1").await;
         let newer = Pipeline::home(&database, vec![table("t", true, columns())]).await;
         assert_eq!(database.count("SELECT count(*) FROM wasmill_answers, wasmill_open_alerts, wasmill_states, wasmill_state, wasmill_skipped").await, 0);
         assert_eq!(database.count("SELECT count(*) FROM wasmill_dead_letters").await, 1);
