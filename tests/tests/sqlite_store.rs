@@ -42,6 +42,7 @@ fn delivery(first_offset: i64, count: i64) -> Delivery {
         rejected: count as u64,
         alerts_raised: 0,
         costs: Vec::new(),
+        turns: Vec::new(),
         looked_up: Default::default(),
         state: Vec::new(),
     }
