@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use serde::Serialize;
 use serde_json::json;
 use wasmill_core::{FieldKind, Lookup};
-use wasmill_engine::{Grant, INTERFACE_VERSION, Plugin};
+use wasmill_engine::{CompileLimits, Grant, INTERFACE_VERSION, Plugin};
 
 use crate::cli::{InspectArgs, Output};
 use crate::commands::{Exit, print};
@@ -89,7 +89,7 @@ fn inspect(args: &InspectArgs) -> Result<Inspection, String> {
     let bytes = bytes_of(&file)?;
     // It is given all, so that it says what it asks for; it sees no event, so it can do nothing with it.
     let granted = std::mem::replace(&mut file.sidecar.grants, Grant::ALL.to_vec());
-    let plugin = load(&engine(1, 1, None)?, &file, &bytes)?;
+    let plugin = load(&engine((1, 1), None, CompileLimits::default())?, &file, &bytes)?;
     Ok(Inspection::of(&plugin, &file, bytes.len(), &granted))
 }
 

@@ -87,7 +87,8 @@ fn print_sql(args: &ValidateArgs) -> Exit {
 }
 
 pub(super) fn load_plugins(config: &Config, files: &[PluginFile]) -> Vec<PluginCheck> {
-    let engine = pipeline::plugins::engine(&config.engine, 1, files.len());
+    let engine =
+        pipeline::plugins::engine((1, files.len()), Some(config.engine.cache_dir.clone()), config.engine.compile);
     let check = |file: &PluginFile| {
         let engine = engine.as_ref().map_err(Clone::clone)?;
         let plugin = pipeline::plugins::load(engine, file, &pipeline::plugins::bytes_of(file)?)?;

@@ -124,7 +124,8 @@ pub fn beside(path: &Path) -> Result<PluginFile, Mistakes> {
     let settings = ["yaml", "yml"].map(|ending| format!("{name}.{ending}"));
     let files = settings.into_iter().filter(|file| directory.join(file).is_file()).collect();
     let (sidecar, written) =
-        sidecar((directory, directory), name, &files, &Environment::of_process()).map_err(Mistakes::new)?;
+        sidecar((directory, directory), name, &files, (&Environment::of_process(), &Ceilings::default()))
+            .map_err(Mistakes::new)?;
     Ok(PluginFile { path: path.to_owned(), name: name.to_owned(), sidecar, written })
 }
 

@@ -5,13 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wasmill_engine::{Ceilings, Engine, EngineOptions, Plugin, PluginSpec};
+use wasmill_engine::{Ceilings, CompileLimits, Engine, EngineOptions, Plugin, PluginSpec};
 
 use super::SetupError;
 use super::good::GoodFiles;
 use super::listing::Listing;
 use crate::config::plugins::{PLUGINS_MAX, PluginFile, Sidecar, discover_with};
-use crate::config::{Config, EngineConfig, Environment};
+use crate::config::{Config, Environment};
 use crate::health::Health;
 
 /// Instances that all threads together may have: each reserves 16 GiB of the 128 TiB of addresses that a process has.
@@ -53,7 +53,8 @@ impl Loader {
         let Some(directory) = config.plugins.clone() else { return Ok(None) };
         let cache_dir = config.engine.cache_dir.clone();
         let good = GoodFiles::new(&cache_dir, &config.name, &directory);
-        let engine = engine(&config.engine, config.engine.threads, PLUGINS_MAX).map_err(SetupError::Wrong)?;
+        let engine = engine((config.engine.threads, PLUGINS_MAX), Some(cache_dir), config.engine.compile)
+            .map_err(SetupError::Wrong)?;
         let (required, ceilings) = (config.required_plugins.clone(), config.engine.ceilings.clone());
         Ok(Some(Self { directory, required, engine, good, ceilings }))
     }
@@ -189,11 +190,14 @@ fn share_state(one: &Plugin, other: &Plugin) -> bool {
 ///
 /// # Errors
 /// A sentence that says what to do.
-pub fn engine(config: &EngineConfig, threads: usize, plugins: usize) -> Result<Engine, String> {
+pub fn engine(
+    (threads, plugins): (usize, usize),
+    cache_dir: Option<PathBuf>,
+    compile: CompileLimits,
+) -> Result<Engine, String> {
     let wrong = |error: &dyn Display| error.to_string();
     let mut options = EngineOptions::new().map_err(|error| wrong(&error))?;
-    options.cache_dir = Some(config.cache_dir.clone());
-    options.compile = config.compile;
+    (options.cache_dir, options.compile) = (cache_dir, compile);
     let instances = (threads.max(1) * (1 + plugins)).min(INSTANCES_MAX);
     options.instances = u32::try_from(instances).unwrap_or(u32::MAX);
     Engine::new(options).map_err(|error| wrong(&error))

@@ -75,7 +75,7 @@ impl Replayer {
         let ledger = place.open_ledger(config).await?;
         let Assembled { processor, sinks, .. } = assemble(config, &files, &Arc::new(Health::default())).await?;
         if let Some(home) = sinks.home() {
-            states::prepare(home, &processor.generation).await?;
+            states::prepare(home, &processor.generation, &[]).await?;
         }
         let letters = match ledger {
             Some(ledger) => Letters::Ledger(Store::Sqlite(Box::new(ledger))),

@@ -54,7 +54,7 @@ struct Seen {
 }
 
 /// Loads what a row is about; `None` where the guests are not built.
-fn load(row: &Row) -> Option<Result<Plugin, LoadError>> {
+fn load(row: &Row) -> Option<Result<Arc<Plugin>, LoadError>> {
     let (bytes, child): (Arc<[u8]>, _) = match row.guest {
         Guest::Built(name) => (component(name)?, None),
         Guest::Crafted(make, seconds) => (make().into(), Some(child_engine(seconds))),

@@ -50,7 +50,7 @@ fn files() -> Option<[(Arc<[u8]>, Value); 4]> {
 fn load(engine: &Engine, files: &[(Arc<[u8]>, Value)], instance: InstanceMode) -> Vec<Arc<Plugin>> {
     let load = |(bytes, config): &(Arc<[u8]>, Value)| {
         let spec = PluginSpec { instance, ..spec(bytes, config.clone(), Limits::default()) };
-        Arc::new(engine.load(&spec).unwrap())
+        engine.load(&spec).unwrap()
     };
     files.iter().map(load).collect()
 }
