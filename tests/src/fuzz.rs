@@ -4,6 +4,12 @@
 //! an outcome of a new form joins those that are changed further. Seeds are printed, and the same seed makes the same inputs; an input
 //! that fails is kept in a file.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a long run says its seed and how far it is; tests capture it"
+)]
+
 use std::collections::HashSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
