@@ -39,8 +39,9 @@ pub(crate) fn load(guest: &str, config: Value) -> Arc<Plugin> {
         instance: Default::default(),
         grants: vec![Grant::State],
         state: Default::default(),
+        on_open: Default::default(),
     };
-    Arc::new(engine.load(&spec).unwrap())
+    engine.load(&spec).unwrap()
 }
 
 /// Runs one batch in a lane that has seen nothing, twice; gives what came of each event in short.

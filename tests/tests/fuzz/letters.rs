@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use wasmill::dead_letters::{headers_from_json, headers_to_json, line};
+use wasmill::dead_letters::{from_line, headers_from_json, headers_to_json, line};
 use wasmill::delivery::DeadLetter;
 use wasmill_core::{PartitionId, Stage};
 use wasmill_tests::fuzz::fuzz;
@@ -37,18 +37,26 @@ fn dead_letters() {
         let line = line(&partition, &letter, 0);
         assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "a letter is one line");
         let json: Value = serde_json::from_slice(&line).unwrap();
-        assert_eq!((bytes(&json, "key"), bytes(&json, "payload")), (letter.key, letter.payload));
-        assert_eq!((&json["reason"], &json["origin"]["offset"]), (&letter.reason.into(), &7.into()));
+        assert_eq!((&bytes(&json, "key"), &bytes(&json, "payload")), (&letter.key, &letter.payload));
+        assert_eq!((&json["reason"], &json["origin"]["offset"]), (&letter.reason.as_str().into(), &7.into()));
+        // A header's name that is no text is the one thing that a line cannot hold as it is.
+        let back = from_line(&line).unwrap();
+        let read = (&back.letter.key, &back.letter.payload, &back.letter.reason, back.letter.offset);
+        assert_eq!(read, (&letter.key, &letter.payload, &letter.reason, letter.offset));
+        assert_eq!(back.partition, partition);
         let headers = headers_from_json(&headers_to_json(&letter.headers).to_string()).unwrap();
         assert_eq!(headers[0].1, letter.headers[0].1);
         if std::str::from_utf8(&letter.headers[0].0).is_ok() {
             assert_eq!(headers, letter.headers);
         }
-        match headers_from_json(&String::from_utf8_lossy(input)) {
-            Ok(headers) => format!("{} headers", headers.len()),
-            Err(error) => error.to_string(),
-        }
+        let headers = headers_from_json(&String::from_utf8_lossy(input)).map(|headers| headers.len());
+        let letter = from_line(input).map(|letter| letter.letter.stage);
+        format!("{} {}", told(headers), told(letter))
     });
+}
+
+fn told(read: Result<impl std::fmt::Debug, serde_json::Error>) -> String {
+    read.map_or_else(|error| error.to_string(), |what| format!("{what:?}"))
 }
 
 /// What stands under `name`, as text or as base64.

@@ -124,7 +124,7 @@ fn check(row: &Row) -> Result<(), String> {
         }
         (Err(error), _) => return Err(format!("it is refused: {error}")),
         (Ok(_), Outcome::Refused(_)) => return Err("it is loaded".into()),
-        (Ok(plugin), _) => Arc::new(plugin),
+        (Ok(plugin), _) => plugin,
     };
     if let Moment::Load = row.moment {
         return Ok(());
