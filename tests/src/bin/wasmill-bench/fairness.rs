@@ -20,7 +20,7 @@ const ROUND_MAX: Duration = Duration::from_secs(300);
 pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let brokers = services::kafka().context("this benchmark needs a real Kafka")?;
     // Events are spread by their numbers: the first partition has those that the number of partitions divides.
-    let loops = |n: u64| n % PARTITIONS == 0 && (n / PARTITIONS) % GUILTY_ONE_IN == 0;
+    let loops = |n: u64| n.is_multiple_of(PARTITIONS) && (n / PARTITIONS).is_multiple_of(GUILTY_ONE_IN);
     let topic = |is_evil: bool| {
         let payload = move |n: u64| match is_evil && loops(n) {
             true => format!(
@@ -56,7 +56,7 @@ fn of_others(brokers: &str, topic: &str) -> anyhow::Result<f64> {
             |lane: &serde_json::Value| lane["partition"] == number && lane["committed"] == EVENTS / PARTITIONS;
         lanes.iter().any(is_done)
     };
-    while !admin.json("/stats").1["lanes"].as_array().is_some_and(|lanes| lanes.len() == PARTITIONS as usize) {
+    while admin.json("/stats").1["lanes"].as_array().is_none_or(|lanes| lanes.len() != PARTITIONS as usize) {
         ensure!(running.is_running(), "it ended: {}", running.log());
         std::thread::sleep(Duration::from_millis(5));
     }
