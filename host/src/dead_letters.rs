@@ -84,7 +84,7 @@ struct StoredHeader {
     value_base64: Option<String>,
 }
 
-/// A line as [`line`] made it, perhaps before it had the cluster and the id of its topic. Its id is 0.
+/// A line as [`line()`] made it, perhaps before it had the cluster and the id of its topic. Its id is 0.
 ///
 /// # Errors
 /// When it is none.
