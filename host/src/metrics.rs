@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use crate::health::PartHealth;
 use crate::plugin_breakers::BreakerCounts;
-use crate::report::PluginReport;
+use crate::report::{PluginReport, Report};
 use crate::status::Status;
 
 /// Most distinct rejection codes shown; the rest is summed under `other`.
@@ -202,8 +202,10 @@ impl Metric {
 /// The page.
 pub fn render(status: &Status) -> String {
     let mut page = Page(String::new());
+    // Once: what is added up over several metrics is of one moment.
+    let report = status.tally.report();
     for metric in Metric::ALL {
-        page.metric(metric, status).expect("writing to a string does not fail");
+        page.metric(metric, status, &report).expect("writing to a string does not fail");
     }
     page.0
 }
@@ -211,10 +213,9 @@ pub fn render(status: &Status) -> String {
 struct Page(String);
 
 impl Page {
-    fn metric(&mut self, metric: Metric, status: &Status) -> fmt::Result {
+    fn metric(&mut self, metric: Metric, status: &Status, report: &Report) -> fmt::Result {
         let name = metric.name();
         writeln!(self.0, "# HELP {name} {}\n# TYPE {name} {}", metric.help(), metric.kind())?;
-        let report = status.tally.report();
         match metric {
             Metric::Received => self.value(name, &[], report.received as f64),
             Metric::Dropped => self.value(name, &[], report.dropped as f64),
