@@ -13,7 +13,7 @@ use crate::health::Health;
 #[derive(Debug)]
 pub struct PluginBreakers {
     health: Arc<Health>,
-    // Guards the map for the length of an update.
+    // By `Plugin::id`. Guards the map for the length of an update.
     plugins: Mutex<BTreeMap<Digest, Breakers>>,
 }
 
@@ -47,7 +47,7 @@ impl PluginBreakers {
     pub fn turned(&self, partition: &PartitionId, turn: &BreakerTurn) {
         let (name, digest) = (turn.plugin.name.as_str(), format_args!("{:#}", turn.plugin.digest));
         let mut plugins = self.lock();
-        let breakers = plugins.entry(turn.plugin.digest).or_insert_with(|| Breakers {
+        let breakers = plugins.entry(turn.id).or_insert_with(|| Breakers {
             plugin: Arc::clone(&turn.plugin),
             open: BTreeMap::new(),
             opened: 0,
@@ -76,7 +76,7 @@ impl PluginBreakers {
                 breakers.open.insert(partition.to_string(), why);
             }
         }
-        self.tell(breakers);
+        self.tell(&plugins, name);
     }
 
     /// What is known of a lane: it begins anew, or is no more, and with it its breakers; but for those of the plugins `same`.
@@ -89,36 +89,45 @@ impl PluginBreakers {
         self.forget_where(|_| true, same);
     }
 
-    /// By plugin, those that ever opened.
+    /// By plugin, those that ever opened. Where one file serves with several configurations they are counted together.
     pub fn counts(&self) -> Vec<BreakerCounts> {
-        let count = |breakers: &Breakers| BreakerCounts {
-            plugin: Arc::clone(&breakers.plugin),
-            open: breakers.open.len(),
-            opened: breakers.opened,
-        };
-        self.lock().values().map(count).collect()
+        let mut counts = BTreeMap::new();
+        for Breakers { plugin, open, opened } in self.lock().values() {
+            let count = counts.entry(plugin.digest).or_insert_with(|| BreakerCounts {
+                plugin: Arc::clone(plugin),
+                open: 0,
+                opened: 0,
+            });
+            count.open += open.len();
+            count.opened += opened;
+        }
+        counts.into_values().collect()
     }
 
     fn forget_where(&self, is_of: impl Fn(&str) -> bool, same: &[Digest]) {
-        for (digest, breakers) in self.lock().iter_mut().filter(|(digest, _)| !same.contains(digest)) {
+        let mut plugins = self.lock();
+        let mut closed = Vec::new();
+        for (_, breakers) in plugins.iter_mut().filter(|(id, _)| !same.contains(id)) {
             let before = breakers.open.len();
             breakers.open.retain(|lane, _| !is_of(lane));
             if breakers.open.len() < before {
-                tracing::debug!(%digest, "breakers are closed with their lanes or plugins");
-                self.tell(breakers);
+                tracing::debug!(plugin = breakers.plugin.name, "breakers are closed with their lanes or plugins");
+                closed.push(Arc::clone(&breakers.plugin));
             }
         }
+        closed.iter().for_each(|plugin| self.tell(&plugins, &plugin.name));
     }
 
-    fn tell(&self, breakers: &Breakers) {
-        let part = format!("plugin {}", breakers.plugin.name);
-        match breakers.open.first_key_value() {
-            None => self.health.remove(&part),
-            Some((lane, why)) if breakers.open.len() == 1 => {
-                self.health.yellow(&part, format!("in lane {lane}, {why}"))
-            }
-            Some((lane, why)) => {
-                self.health.yellow(&part, format!("in {} lanes, of which {lane}: {why}", breakers.open.len()));
+    /// The health of all plugins of a name.
+    fn tell(&self, plugins: &BTreeMap<Digest, Breakers>, name: &str) {
+        let part = format!("plugin {name}");
+        let of_name = plugins.values().filter(|breakers| breakers.plugin.name == name);
+        let open: Vec<(&String, &String)> = of_name.flat_map(|breakers| &breakers.open).collect();
+        match open[..] {
+            [] => self.health.remove(&part),
+            [(lane, why)] => self.health.yellow(&part, format!("in lane {lane}, {why}")),
+            [(lane, why), ..] => {
+                self.health.yellow(&part, format!("{} breakers, of which in lane {lane}, {why}", open.len()));
             }
         }
     }
@@ -144,8 +153,9 @@ mod tests {
     }
 
     fn turn(name: &str, state: BreakerState) -> BreakerTurn {
-        let plugin = PluginRef { name: name.to_owned(), version: "1".to_owned(), digest: Digest::of(name.as_bytes()) };
-        BreakerTurn { plugin: Arc::new(plugin), state, offset: 7 }
+        let digest = Digest::of(name.as_bytes());
+        let plugin = PluginRef { name: name.to_owned(), version: "1".to_owned(), digest };
+        BreakerTurn { id: digest, plugin: Arc::new(plugin), state, offset: 7 }
     }
 
     fn open() -> BreakerState {
@@ -159,7 +169,7 @@ mod tests {
         breakers.turned(&partition(0), &turn("a", open()));
         breakers.turned(&partition(1), &turn("a", open()));
         let PartHealth::Yellow { reason } = &health.parts()["plugin a"] else { panic!("{:?}", health.parts()) };
-        for word in ["2 lanes", "t[0]", "since the offset 7", "2000 of them", "it trapped"] {
+        for word in ["2 breakers", "t[0]", "since the offset 7", "2000 of them", "it trapped"] {
             assert!(reason.contains(word), "{reason}");
         }
         breakers.turned(&partition(0), &turn("a", BreakerState::HalfOpen));
@@ -168,6 +178,21 @@ mod tests {
         breakers.turned(&partition(1), &turn("a", BreakerState::Closed));
         assert!(health.parts().is_empty());
         assert_eq!((breakers.counts()[0].open, breakers.counts()[0].opened), (0, 2));
+    }
+
+    #[test]
+    fn one_file_that_serves_with_two_configurations_has_two_breakers() {
+        let health = Arc::new(Health::default());
+        let breakers = PluginBreakers::new(Arc::clone(&health));
+        let other = |state| BreakerTurn { id: Digest::of(b"a with another configuration"), ..turn("a", state) };
+        breakers.turned(&partition(0), &turn("a", open()));
+        breakers.turned(&partition(0), &other(open()));
+        let [count] = &breakers.counts()[..] else { panic!("{:?}", breakers.counts()) };
+        assert_eq!((count.open, count.opened), (2, 2));
+        breakers.turned(&partition(0), &other(BreakerState::Closed));
+        assert_eq!(health.parts().len(), 1);
+        breakers.turned(&partition(0), &turn("a", BreakerState::Closed));
+        assert!(health.parts().is_empty());
     }
 
     #[test]

@@ -1,16 +1,24 @@
 //! What a run did: counted at each commit, read by the report, the status line and the admin pages.
 
+mod lanes;
+mod plugins;
+mod work;
+
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use wasmill_core::{Digest, PluginRef};
-use wasmill_engine::{Plugin, Plugins};
+use wasmill_engine::Plugins;
 
+pub use self::lanes::LaneReport;
+pub use self::plugins::PluginReport;
+pub use self::work::{OTHER_CODES, Work};
 use crate::delivery::Delivery;
 use crate::recent::{LastMinute, Recent};
+use crate::report::lanes::LaneCounts;
+use crate::report::plugins::PluginCounts;
 
 /// The report of a run: one JSON object. Everything in it speaks of committed batches, so that for every sink of
 /// events received = delivered + filtered + refused + dropped + rejected, whenever it is read.
@@ -42,54 +50,10 @@ pub struct Report {
     pub cpu_seconds: f64,
     /// Per plugin that served, in the order in which they run; those of later generations behind those of earlier ones.
     pub plugins: Vec<PluginReport>,
+    /// Per lane that had a batch, by topic and partition.
+    pub lanes: Vec<LaneReport>,
     /// Per sink, in the file's order.
     pub sinks: Vec<SinkReport>,
-}
-
-/// One plugin's work.
-#[derive(Clone, Debug, Serialize)]
-pub struct PluginReport {
-    /// From its manifest.
-    pub name: String,
-    /// From its manifest.
-    pub version: String,
-    /// SHA-256 of its file.
-    pub digest: String,
-    /// Events that came to it, once for each of its kinds: passed, rejected, dropped and skipped together.
-    pub events: u64,
-    /// Calls into it, with those repeated to find a guilty event.
-    pub calls: u64,
-    /// Fuel it used: about one per WebAssembly instruction.
-    pub fuel: u64,
-    /// Time spent in it.
-    pub seconds: f64,
-    /// Events that it passed on.
-    pub passed: u64,
-    /// Events that were rejected: by itself, for want of a field that it requires, because it failed on them, or because its breaker
-    /// was open.
-    pub rejected: u64,
-    /// The same by code.
-    pub rejections: BTreeMap<String, u64>,
-    /// Events it dropped.
-    pub dropped: u64,
-    /// Events that passed it by because its breaker was open.
-    pub skipped: u64,
-    /// Calls that failed.
-    pub traps: u64,
-    /// The same by what went wrong.
-    pub faults: BTreeMap<&'static str, u64>,
-    /// Instances that were made of it.
-    pub instances: u64,
-    /// Bytes that it was handed.
-    pub bytes_in: u64,
-    /// Bytes that it answered with.
-    pub bytes_out: u64,
-    /// Keys of its state that had to go because it was full.
-    pub state_evicted: u64,
-    /// Lines that it logged.
-    pub log_lines: u64,
-    /// Lines beyond what it may log.
-    pub log_lines_suppressed: u64,
 }
 
 /// One sink's work.
@@ -103,6 +67,10 @@ pub struct SinkReport {
     pub batches: u64,
     /// Attempts that failed and were repeated.
     pub retries: u64,
+    /// Bytes of the rows that it was given.
+    pub bytes: u64,
+    /// Time of its writes, with the commit where it is in home's database.
+    pub seconds: f64,
     /// Median time of a write, with its commit where it is in home's database, milliseconds.
     pub p50_ms: f64,
     /// 99th percentile of the same.
@@ -138,16 +106,7 @@ struct Counts {
     recent: Recent,
     sinks: Vec<SinkCounts>,
     plugins: PluginCounts,
-}
-
-/// Counts by plugin: its file's digest and that of its configuration.
-#[derive(Debug, Default)]
-struct PluginCounts {
-    keys: Vec<(Digest, Digest)>,
-    /// By index of `keys`.
-    reports: Vec<PluginReport>,
-    /// The plugins of the generation that was counted last, and where they are counted.
-    last: Option<(Plugins, Vec<usize>)>,
+    lanes: LaneCounts,
 }
 
 #[derive(Debug)]
@@ -157,6 +116,8 @@ struct SinkCounts {
     refused: u64,
     batches: u64,
     retries: u64,
+    bytes: u64,
+    seconds: f64,
     took_us: Histogram<u64>,
 }
 
@@ -164,7 +125,7 @@ impl Default for SinkCounts {
     fn default() -> Self {
         // 1 microsecond to one hour with two significant digits: 20 kB.
         let took_us = Histogram::new_with_bounds(1, 3_600_000_000, 2).expect("the bounds are constant and valid");
-        Self { delivered: 0, filtered: 0, refused: 0, batches: 0, retries: 0, took_us }
+        Self { delivered: 0, filtered: 0, refused: 0, batches: 0, retries: 0, bytes: 0, seconds: 0.0, took_us }
     }
 }
 
@@ -193,11 +154,15 @@ impl Tally {
             counts.recent.fail(*refused);
             if *refused > 0 {
                 *counts.rejections.entry(REFUSED_BY_DATABASE.to_owned()).or_default() += refused;
+                if let Some(delivery) = deliveries.last() {
+                    counts.lanes.add_refused(delivery, *refused);
+                }
             }
         }
         for (sink, took) in result.took.iter().enumerate() {
             if let Some(took) = took {
                 counts.sinks[sink].batches += 1;
+                counts.sinks[sink].seconds += took.as_secs_f64();
                 counts.sinks[sink].took_us.saturating_record(took.as_micros().try_into().unwrap_or(u64::MAX));
             }
         }
@@ -247,7 +212,8 @@ impl Tally {
             alerts: counts.alerts,
             seconds: self.started.elapsed().as_secs_f64(),
             cpu_seconds: process_cpu_seconds(),
-            plugins: counts.plugins.reports.clone(),
+            plugins: counts.plugins.reports().to_vec(),
+            lanes: counts.lanes.reports(),
             sinks: self.sink_names.iter().zip(&counts.sinks).map(|(name, sink)| sink.report(name)).collect(),
         }
     }
@@ -258,10 +224,6 @@ impl Tally {
     }
 }
 
-/// Codes that are counted by plugin; what has others is counted as [`OTHER_CODES`].
-const CODES_MAX: usize = 100;
-/// What codes beyond the limit are counted as.
-pub const OTHER_CODES: &str = "other";
 /// The code of what only the database refuses.
 pub const REFUSED_BY_DATABASE: &str = "refused_by_database";
 
@@ -285,74 +247,10 @@ impl Counts {
             sink.delivered += rows.len() as u64;
             sink.filtered += rows.filtered;
             sink.refused += rows.refused;
+            sink.bytes += rows.bytes.len() as u64;
         }
         self.plugins.add(delivery);
-    }
-}
-
-impl PluginCounts {
-    /// Finds where these plugins are counted.
-    fn find(&mut self, plugins: &Plugins) {
-        if self.last.as_ref().is_none_or(|(last, _)| !Arc::ptr_eq(last, plugins)) {
-            let places = plugins.iter().map(|plugin| self.place(plugin)).collect();
-            self.last = Some((Arc::clone(plugins), places));
-        }
-    }
-
-    fn place(&mut self, plugin: &Plugin) -> usize {
-        let key = (plugin.reference().digest, plugin.config_digest());
-        self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
-            self.keys.push(key);
-            self.reports.push(PluginReport::new(plugin.reference()));
-            self.keys.len() - 1
-        })
-    }
-
-    fn add(&mut self, delivery: &Delivery) {
-        self.find(&delivery.plugins);
-        let places = self.last.iter().flat_map(|(_, places)| places);
-        for (place, cost) in places.zip(&delivery.costs) {
-            let plugin = &mut self.reports[*place];
-            plugin.events += cost.events;
-            plugin.calls += cost.calls;
-            plugin.fuel += cost.fuel;
-            plugin.seconds += cost.nanos as f64 / 1e9;
-            plugin.rejected += cost.rejected;
-            plugin.dropped += cost.dropped;
-            plugin.skipped += cost.skipped;
-            plugin.passed += cost.passed();
-            plugin.traps += cost.faults.total();
-            for (code, count) in cost.faults.by_code() {
-                *plugin.faults.entry(code).or_default() += count;
-            }
-            plugin.instances += cost.instances;
-            plugin.bytes_in += cost.bytes_in;
-            plugin.bytes_out += cost.bytes_out;
-            plugin.state_evicted += cost.state_evicted;
-            plugin.log_lines += cost.log_lines;
-            plugin.log_lines_suppressed += cost.log_lines_suppressed;
-        }
-        self.add_rejections(delivery);
-    }
-
-    /// Counts the codes of rejections. Where a file serves twice, with a configuration each, they go to the first.
-    fn add_rejections(&mut self, delivery: &Delivery) {
-        let of_plugins =
-            delivery.dead_letters.iter().filter_map(|letter| Some((letter.plugin.as_ref()?.digest, letter)));
-        for (digest, letter) in of_plugins {
-            let place = delivery.plugins.iter().position(|plugin| plugin.reference().digest == digest);
-            let places = self.last.as_ref().map_or(&[][..], |(_, places)| places);
-            if let Some(place) = place.and_then(|place| places.get(place)) {
-                let codes = &mut self.reports[*place].rejections;
-                // A plugin may make codes of what it reads.
-                let is_known = codes.len() < CODES_MAX || codes.contains_key(&letter.code);
-                let code = if is_known { letter.code.as_str() } else { OTHER_CODES };
-                match codes.get_mut(code) {
-                    Some(count) => *count += 1,
-                    None => drop(codes.insert(code.to_owned(), 1)),
-                }
-            }
-        }
+        self.lanes.add(delivery);
     }
 }
 
@@ -364,35 +262,10 @@ impl SinkCounts {
             guarantee: guarantee.clone(),
             batches: self.batches,
             retries: self.retries,
+            bytes: self.bytes,
+            seconds: self.seconds,
             p50_ms: ms(0.5),
             p99_ms: ms(0.99),
-        }
-    }
-}
-
-impl PluginReport {
-    fn new(plugin: &PluginRef) -> Self {
-        Self {
-            name: plugin.name.clone(),
-            version: plugin.version.clone(),
-            digest: plugin.digest.to_string(),
-            events: 0,
-            calls: 0,
-            fuel: 0,
-            seconds: 0.0,
-            passed: 0,
-            rejected: 0,
-            rejections: BTreeMap::new(),
-            dropped: 0,
-            skipped: 0,
-            traps: 0,
-            faults: BTreeMap::new(),
-            instances: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            state_evicted: 0,
-            log_lines: 0,
-            log_lines_suppressed: 0,
         }
     }
 }

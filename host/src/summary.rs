@@ -38,7 +38,7 @@ pub fn render(report: &Report) -> String {
         let _ = writeln!(text, "  dead letters {code:<20} {count:>9}");
     }
     for plugin in &report.plugins {
-        let ns = plugin.seconds * 1e9 / plugin.events.max(1) as f64;
+        let ns = plugin.work.seconds * 1e9 / plugin.events.max(1) as f64;
         let _ = writeln!(
             text,
             "  plugin {:<16} {} {}  {:>9} events, {ns:.0} ns each, {} rejected, {} traps",
@@ -47,7 +47,7 @@ pub fn render(report: &Report) -> String {
             &plugin.digest[..12],
             plugin.events,
             plugin.rejected,
-            plugin.traps
+            plugin.work.traps
         );
     }
     text

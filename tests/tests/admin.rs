@@ -74,6 +74,9 @@ fn metrics_are_in_prometheus_format_and_count_what_the_report_counts() {
         ("wasmill_refused_total", &[("sink", "rows")], 0.0),
         ("wasmill_dead_letters_total", &[("code", "not_json")], 1.0),
         ("wasmill_lag_events", &labels, 0.0),
+        ("wasmill_lane_received_total", &labels, 11.0),
+        ("wasmill_lane_passed_total", &labels, 10.0),
+        ("wasmill_lane_rejected_total", &labels, 1.0),
         ("wasmill_healthy", &[("part", "source")], 1.0),
         ("wasmill_healthy", &[("part", "sink rows")], 1.0),
     ] {

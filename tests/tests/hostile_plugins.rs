@@ -62,6 +62,22 @@ fn plugin_that_floods_or_sleeps_is_cut_short_and_its_event_goes_on() {
 }
 
 #[test]
+fn plugin_that_logs_in_every_batch_is_cut_short_by_the_second() {
+    let yaml = YAML.replace("sinks:", "batch: { events_max: 1 }\nsinks:");
+    let pipeline = Pipeline::new(&yaml).plugin(10, "adversary", "limits: { log_lines_per_second: 10 }");
+    let ran = pipeline.run("{\"id\":\"1\",\"do\":\"log_flood:5\"}\n".repeat(200).as_bytes());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let report = ran.report();
+    let plugin = &report["plugins"][0];
+    let [logged, left_out] = [&plugin["log_lines"], &plugin["limits"]["log_lines_per_second"]]
+        .map(|lines| lines.as_u64().expect("a number"));
+    assert_eq!((logged + left_out, &report["received"]), (1_000, &200.into()), "{plugin}");
+    let seconds = report["seconds"].as_f64().expect("a number");
+    assert!(logged as f64 <= 10.0 * (seconds.ceil() + 1.0), "{plugin}");
+    assert!(ran.stderr.contains("limits.log_lines_per_second allows"), "{}", ran.stderr);
+}
+
+#[test]
 fn plugin_sees_nothing_of_the_machine() {
     let (pipeline, ran) = run_with(&["clock", "outside", "calls"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -137,9 +153,27 @@ fn what_is_counted_of_plugins_adds_up_to_the_report() {
         assert_eq!(of("events"), of("passed") + of("rejected") + of("dropped") + of("skipped"), "{plugin}");
         assert_eq!((of("rejected"), of("traps")), (sum(&plugin["rejections"]), sum(&plugin["faults"])), "{plugin}");
         assert!(of("instances") == of("calls") && of("bytes_in") > 0 && of("bytes_out") > 0, "{plugin}");
+        let held = |limit: &str| plugin["limits"][limit].as_u64().unwrap_or(0);
+        let faults = |code: &str| number(&plugin["faults"][code]);
+        assert_eq!((held("fuel_per_event"), held("memory_bytes")), (faults("fuel"), faults("memory")), "{plugin}");
+        assert_eq!(held("log_lines") + held("log_lines_per_second"), of("log_lines_suppressed"), "{plugin}");
         coming = of("passed");
         rejected += of("rejected");
     }
+    let [lane] = &report["lanes"].as_array().expect("lanes")[..] else { panic!("{report}") };
+    for key in ["received", "dropped", "rejected", "alerts"] {
+        assert_eq!(lane[key], report[key], "{key}: {report}");
+    }
+    assert_eq!(number(&lane["passed"]), coming, "{lane}");
+    assert_eq!(sum(&lane["rejections"]), number(&report["dead_letters"]), "{lane}");
+    for key in ["calls", "fuel", "traps", "instances", "bytes_in", "bytes_out", "skipped"] {
+        let of_plugins: u64 =
+            report["plugins"].as_array().expect("plugins").iter().map(|plugin| number(&plugin[key])).sum();
+        assert_eq!(number(&lane[key]), of_plugins, "{key}: {report}");
+    }
+    let stored = pipeline.count("out.db", "SELECT sum(length(id)) FROM events");
+    let rows = &report["sinks"][0];
+    assert!(number(&rows["bytes"]) as i64 > stored && rows["seconds"].as_f64() > Some(0.0), "{rows}");
     assert_eq!((coming, rejected), (number(&report["delivered"]["rows"]), number(&report["rejected"])), "{report}");
     let adversary = &report["plugins"][0];
     assert!(number(&adversary["rejections"]["trap"]) >= 4 && adversary["rejections"]["fuel"] == 2, "{adversary}");

@@ -12,8 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::runtime::{Builder, Runtime};
 use wasmill_tests::admin::Admin;
-use wasmill_tests::pipeline::{PATIENCE, Pipeline, Ran, Running, built};
+use wasmill_tests::pipeline::{PATIENCE, Pipeline, Ran, Running, built, eventually};
 
 const YAML: &str = "
 name: swaps
@@ -106,9 +109,13 @@ impl<'p> Swapping<'p> {
     }
 
     fn plugins_health(&mut self) -> String {
+        self.health_of_plugins("state")
+    }
+
+    fn health_of_plugins(&mut self, key: &str) -> String {
         let (_, page) = Admin::of(&mut self.running).get("/health/ready");
         let page: serde_json::Value = serde_json::from_str(&page).unwrap();
-        page["parts"]["plugins"]["state"].as_str().unwrap().to_owned()
+        page["parts"]["plugins"][key].as_str().unwrap_or_default().to_owned()
     }
 
     /// Ends it, and looks whether every event is stored once and in order, and each generation served without a break.
@@ -250,6 +257,44 @@ fn bad_directory_changes_nothing_and_a_start_goes_on_with_what_served() {
         ran.stderr
     );
     assert_eq!(pipeline.sqlite("out.db", "SELECT mark FROM events WHERE n = -1").concat(), ["b"]);
+}
+
+/// Keeps everybody else from writing into a database: for a pipeline it is away.
+struct Writing {
+    runtime: Runtime,
+    connection: SqliteConnection,
+}
+
+impl Writing {
+    fn begin(database: &Path) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let options = SqliteConnectOptions::new().filename(database).busy_timeout(PATIENCE);
+        let mut connection = runtime.block_on(options.connect()).unwrap();
+        runtime.block_on(sqlx::query("BEGIN IMMEDIATE").execute(&mut connection)).unwrap();
+        Self { runtime, connection }
+    }
+
+    fn end(mut self) {
+        self.runtime.block_on(sqlx::query("ROLLBACK").execute(&mut self.connection)).unwrap();
+    }
+}
+
+#[test]
+fn new_plugins_wait_for_a_home_that_is_away_and_newer_ones_take_their_place() {
+    let pipeline = Pipeline::new(YAML).plugin(10, "enrich-env", &marking("a"));
+    let mut at_work = Swapping::start(&pipeline);
+    let settings = at_work.path("10-enrich-env.yaml");
+    let writing = Writing::begin(&pipeline.path("out.db"));
+    fs::write(&settings, marking("b")).unwrap();
+    eventually("they wait", || at_work.health_of_plugins("reason").contains("new plugins wait for home"));
+    fs::write(&settings, marking("c")).unwrap();
+    at_work.running.wait_for_log("the plugin directory changed again while its plugins waited for home");
+    assert_eq!(at_work.running.log().matches("plugins serve: ").count(), 0);
+    at_work.swap(|| writing.end());
+    assert_eq!(at_work.plugins_health(), "green");
+    at_work.end();
+    let marks = pipeline.sqlite("out.db", "SELECT DISTINCT mark FROM events ORDER BY mark").concat();
+    assert_eq!(marks, ["a", "c"]);
 }
 
 #[test]

@@ -150,9 +150,10 @@ fn wasmtime_is_named_by_the_engine_alone() {
         .iter()
         .filter(names_it)
         .map(|one| one.name.clone())
-        .filter(|name| name != "wasmill-engine")
+        // A benchmark of the tests measures it bare.
+        .filter(|name| !["wasmill-engine", "wasmill-tests"].contains(&name.as_str()))
         .collect();
-    assert_none(&others, "crates other than the engine depend on wasmtime");
+    assert_none(&others, "crates other than the engine and the tests depend on wasmtime");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use wasmill_core::{Alert, AlertId, Batch, FieldKind, Path, PluginRef, Rejection,
 
 use crate::abi;
 use crate::fault::Fault;
-use crate::guest_log::clean;
+use crate::guest_log::{clean, cut};
+use crate::held::Limit;
 use crate::limits::Limits;
 
 /// Bytes of a rejection's code.
@@ -25,6 +26,8 @@ pub(crate) struct Verdict {
     pub(crate) rejections: Vec<Rejection>,
     /// Events that it drops, rising.
     pub(crate) dropped: Vec<u32>,
+    /// Reasons that were too long.
+    pub(crate) reasons_cut: u64,
 }
 
 /// Checks a validator's verdicts about `events`.
@@ -55,7 +58,9 @@ pub(crate) fn verdict(
                 let reason = reason.ok_or_else(|| {
                     Fault::bad_answer(format!("rejects event {n} of the batch without an entry for it, in event order"))
                 })?;
-                verdict.rejections.push(rejection(reason, events[n], plugin, limits)?);
+                let (rejection, is_cut) = rejection(reason, events[n], plugin, limits)?;
+                verdict.reasons_cut += u64::from(is_cut);
+                verdict.rejections.push(rejection);
             }
             other => return Err(Fault::bad_answer(format!("gives the action {other}; it can be 0, 1 or 2"))),
         }
@@ -69,7 +74,13 @@ pub(crate) fn verdict(
     }
 }
 
-fn rejection(reason: abi::Rejection, event: u32, plugin: &Arc<PluginRef>, limits: &Limits) -> Result<Rejection, Fault> {
+/// A rejection, and whether its reason was cut.
+fn rejection(
+    reason: abi::Rejection,
+    event: u32,
+    plugin: &Arc<PluginRef>,
+    limits: &Limits,
+) -> Result<(Rejection, bool), Fault> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let code = reason.code;
     if code.is_empty() || code.len() > CODE_BYTES_MAX || !code.bytes().all(fits) {
@@ -78,14 +89,9 @@ fn rejection(reason: abi::Rejection, event: u32, plugin: &Arc<PluginRef>, limits
             clean(&code, CODE_BYTES_MAX)
         )));
     }
-    Ok(Rejection {
-        event,
-        stage: Stage::Validate,
-        plugin: Some(plugin.clone()),
-        sink: None,
-        code: code.into(),
-        reason: clean(&reason.reason, limits.reason_bytes),
-    })
+    let (reason, is_cut) = cut(&reason.reason, limits.reason_bytes);
+    let plugin = Some(plugin.clone());
+    Ok((Rejection { event, stage: Stage::Validate, plugin, sink: None, code: code.into(), reason }, is_cut))
 }
 
 /// Takes over what an enricher wrote for `events`. Gives the events whose payload cannot take it.
@@ -124,7 +130,10 @@ fn check_sizes(rows: &WrittenRows, writes: &[(Path, FieldKind)], limits: &Limits
         None => Ok(()),
         Some(n) => {
             let (path, _) = &writes[n % writes.len()];
-            Err(Fault::too_large(format!("writes more than {} bytes to \"{path}\"", limits.field_bytes)))
+            Err(Fault::too_large(
+                Limit::FieldBytes,
+                format!("writes more than {} bytes to \"{path}\"", limits.field_bytes),
+            ))
         }
     }
 }
@@ -154,10 +163,8 @@ pub(crate) fn alerts(
         of_event = if alert.event == last { of_event + 1 } else { 1 };
         last = alert.event;
         if of_event > limits.alerts_per_event {
-            return Err(Fault::too_large(format!(
-                "raises more than {} alerts about one event",
-                limits.alerts_per_event
-            )));
+            let text = format!("raises more than {} alerts about one event", limits.alerts_per_event);
+            return Err(Fault::too_large(Limit::AlertsPerEvent, text));
         }
         let alert = one_alert(alert, events, batch, plugin, limits)?;
         if !ids.insert(alert.id) {
@@ -180,7 +187,8 @@ fn one_alert(
 ) -> Result<Alert, Fault> {
     let event = events[alert.event as usize];
     if alert.labels.len() > limits.labels_per_alert {
-        return Err(Fault::too_large(format!("puts more than {} labels on an alert", limits.labels_per_alert)));
+        let text = format!("puts more than {} labels on an alert", limits.labels_per_alert);
+        return Err(Fault::too_large(Limit::LabelsPerAlert, text));
     }
     let rule = text("rule", alert.rule, limits)?;
     let key = text("key", alert.key, limits)?;
@@ -213,7 +221,8 @@ fn one_alert(
 /// A text of an alert: of bounded length, and without control characters, which some sinks cannot store.
 fn text(what: &str, text: String, limits: &Limits) -> Result<String, Fault> {
     if text.len() > limits.field_bytes {
-        return Err(Fault::too_large(format!("gives an alert's {what} more than {} bytes", limits.field_bytes)));
+        let text = format!("gives an alert's {what} more than {} bytes", limits.field_bytes);
+        return Err(Fault::too_large(Limit::FieldBytes, text));
     }
     if text.chars().any(char::is_control) {
         return Ok(text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect());

@@ -26,6 +26,7 @@ const REST_EVENTS_MAX: u64 = 64 * REST_EVENTS;
 pub(crate) struct Blame {
     /// Events of all batches so far.
     seen: u64,
+    /// By [`crate::Plugin::id`].
     plugins: HashMap<Digest, History>,
 }
 

@@ -89,10 +89,10 @@ pub enum Reason {
     #[error("its manifest is wrong: {0}")]
     Manifest(String),
     /// Compiling it took longer than allowed.
-    #[error("compiling it took longer than {0} s; raise the compile time limit, or make the plugin smaller")]
+    #[error("compiling it took longer than {0} s; raise engine.compile.seconds, or make the plugin smaller")]
     CompileTime(u64),
     /// The compiler needed more memory than allowed, or crashed.
-    #[error("the compiler ended without a result ({0}); raise the compile memory limit, or make the plugin smaller")]
+    #[error("the compiler ended without a result ({0}); raise engine.compile.memory_bytes, or make the plugin smaller")]
     CompileDied(String),
     /// The engine or its cache is in trouble, not the plugin.
     #[error("{0}")]

@@ -1,10 +1,10 @@
 //! What goes wrong in a call, told so that the guilty limit or function is named.
 
 use wasmtime::{Trap, WasmBacktrace};
-use wasmtime_wasi::I32Exit;
+use wasmtime_wasi::{I32Exit, ResourceTableError};
 
-use crate::guest::Denied;
 use crate::guest_log::{Line, clean};
+use crate::held::Limit;
 use crate::limits::Limits;
 
 /// Functions of the guest that a reason names at most.
@@ -22,35 +22,50 @@ const REASON_BYTES_MAX: usize = 1000;
 pub(crate) struct Fault {
     /// `trap`, `fuel`, `memory`, `output_too_large` or `bad_answer`.
     pub(crate) code: &'static str,
+    /// The limit that held, if one did.
+    pub(crate) limit: Option<Limit>,
     pub(crate) text: String,
 }
 
 impl Fault {
     pub(crate) fn bad_answer(text: impl Into<String>) -> Self {
-        Self { code: "bad_answer", text: text.into() }
+        Self { code: "bad_answer", limit: None, text: text.into() }
     }
 
-    pub(crate) fn too_large(text: impl Into<String>) -> Self {
-        Self { code: "output_too_large", text: text.into() }
+    pub(crate) fn too_large(limit: Limit, text: impl Into<String>) -> Self {
+        Self { code: "output_too_large", limit: Some(limit), text: text.into() }
+    }
+
+    pub(crate) fn of_fuel(text: impl Into<String>) -> Self {
+        Self { code: "fuel", limit: Some(Limit::FuelPerEvent), text: text.into() }
     }
 
     /// What `error` says, given which growth was denied and what the guest said before.
-    pub(crate) fn of(error: &wasmtime::Error, denied: Option<Denied>, said: &[Line], limits: &Limits) -> Self {
+    pub(crate) fn of(error: &wasmtime::Error, denied: Option<Limit>, said: &[Line], limits: &Limits) -> Self {
         // Of a function of the host, which knows best.
         if let Some(fault) = error.downcast_ref::<Self>() {
             return fault.clone();
         }
         let trap = error.downcast_ref::<Trap>();
-        let (code, what) = match (trap, denied) {
+        let Self { code, limit, mut text } = match (trap, denied) {
             (Some(Trap::OutOfFuel), _) => {
-                ("fuel", "burned all its fuel (see limits.fuel_per_event and limits.fuel_configure)".to_owned())
+                Self::of_fuel("burned all its fuel (see limits.fuel_per_event and limits.fuel_configure)")
             }
-            (_, Some(Denied::Memory)) => ("memory", format!("needs more than {} bytes of memory", limits.memory_bytes)),
-            (_, Some(Denied::Table)) => ("memory", format!("needs more than {} table elements", limits.table_elements)),
-            (Some(trap), None) => ("trap", format!("trapped: {}", trap.to_string().trim_start_matches("wasm trap: "))),
+            (_, Some(Limit::TableElements)) => Self {
+                code: "memory",
+                limit: denied,
+                text: format!("needs more than {} table elements", limits.table_elements),
+            },
+            (_, Some(_)) => Self {
+                code: "memory",
+                limit: denied,
+                text: format!("needs more than {} bytes of memory", limits.memory_bytes),
+            },
+            (Some(trap), None) => {
+                Self::trap(format!("trapped: {}", trap.to_string().trim_start_matches("wasm trap: ")))
+            }
             (None, None) => Self::without_trap(error, limits),
         };
-        let mut text = what;
         let said: Vec<&str> =
             said.iter().map(|(_, line)| line.as_str()).filter(|l| !l.starts_with(PANIC_NOTE)).collect();
         for line in &said[said.len().saturating_sub(2)..] {
@@ -60,22 +75,33 @@ impl Fault {
         if !frames.is_empty() {
             text.push_str(&format!("; in {}", frames.join(" < ")));
         }
-        Self { code, text: clean(&text, REASON_BYTES_MAX) }
+        Self { code, limit, text: clean(&text, REASON_BYTES_MAX) }
     }
 
-    fn without_trap(error: &wasmtime::Error, limits: &Limits) -> (&'static str, String) {
+    fn trap(text: String) -> Self {
+        Self { code: "trap", limit: None, text }
+    }
+
+    fn without_trap(error: &wasmtime::Error, limits: &Limits) -> Self {
         if let Some(exit) = error.downcast_ref::<I32Exit>() {
-            return ("trap", format!("called exit({})", exit.0));
+            return Self::trap(format!("called exit({})", exit.0));
         }
         let text = format!("{:#}", error.root_cause());
-        // The type of this error is private to wasmtime.
+        // The types of these two errors are private to wasmtime.
         if text.contains("fuel allocated for hostcalls") {
-            return ("output_too_large", format!("hands over more than {} bytes at once", limits.output_bytes));
+            let text = format!("hands over more than {} bytes at once", limits.output_bytes);
+            return Self::too_large(Limit::OutputBytes, text);
+        }
+        let is_full = text.contains("store handle limit exceeded")
+            || matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full));
+        if is_full {
+            let text = format!("holds more than {} handles at once (see limits.resources)", limits.resources);
+            return Self { limit: Some(Limit::Resources), ..Self::trap(text) };
         }
         if error.downcast_ref::<WasmBacktrace>().is_some() {
-            return ("trap", format!("was stopped: {text}"));
+            return Self::trap(format!("was stopped: {text}"));
         }
-        ("bad_answer", format!("gives an answer that cannot be read: {text}"))
+        Self::bad_answer(format!("gives an answer that cannot be read: {text}"))
     }
 }
 

@@ -122,10 +122,10 @@ impl Generation {
         self.plugins.len() == plugins.len() && self.plugins.iter().zip(plugins.iter()).all(is_same)
     }
 
-    /// The digests of its plugins that were in `before`, as they were loaded.
+    /// The plugins that were in `before`, as they were loaded, by [`Plugin::id`].
     pub fn same(&self, before: &Self) -> Vec<Digest> {
         let is_same = |plugin: &&Arc<Plugin>| before.plugins.iter().any(|other| Arc::ptr_eq(plugin, other));
-        self.plugins.iter().filter(is_same).map(|plugin| plugin.reference().digest).collect()
+        self.plugins.iter().filter(is_same).map(|plugin| plugin.id()).collect()
     }
 
     /// The states that its plugins keep.
@@ -173,9 +173,10 @@ impl Generation {
         Ok(outcome)
     }
 
-    fn closed(&self, plugin: Digest, batch: &Batch) -> Option<BreakerTurn> {
-        let plugin = self.plugins.iter().find(|candidate| candidate.reference().digest == plugin)?;
+    fn closed(&self, id: Digest, batch: &Batch) -> Option<BreakerTurn> {
+        let plugin = self.plugins.iter().find(|candidate| candidate.id() == id)?;
         Some(BreakerTurn {
+            id,
             plugin: plugin.reference().clone(),
             state: BreakerState::Closed,
             offset: batch.raw.next_offset(),

@@ -5,6 +5,7 @@ use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
 use crate::guest_log::GuestLog;
+use crate::held::Limit;
 use crate::limits::Limits;
 use crate::state::call::StateCall;
 use crate::wasi::Wasi;
@@ -50,13 +51,6 @@ impl Guest {
     }
 }
 
-/// Which limit an instance ran into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Denied {
-    Memory,
-    Table,
-}
-
 /// Counts what all memories and all tables of an instance hold.
 #[derive(Debug)]
 pub(crate) struct Limiter {
@@ -65,7 +59,7 @@ pub(crate) struct Limiter {
     table_elements: usize,
     table_elements_max: usize,
     /// The last growth that was refused. A guest may live with it; if it traps afterwards, this is why.
-    pub(crate) denied: Option<Denied>,
+    pub(crate) denied: Option<Limit>,
 }
 
 impl Limiter {
@@ -92,7 +86,7 @@ impl ResourceLimiter for Limiter {
         if granted {
             self.memory_bytes = total;
         } else {
-            self.denied = Some(Denied::Memory);
+            self.denied = Some(Limit::MemoryBytes);
         }
         Ok(granted)
     }
@@ -103,7 +97,7 @@ impl ResourceLimiter for Limiter {
         if granted {
             self.table_elements = total;
         } else {
-            self.denied = Some(Denied::Table);
+            self.denied = Some(Limit::TableElements);
         }
         Ok(granted)
     }
@@ -120,9 +114,9 @@ mod tests {
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 40, None).unwrap());
         assert!(!limiter.memory_growing(40, 41, None).unwrap());
-        assert_eq!(limiter.denied, Some(Denied::Memory));
+        assert_eq!(limiter.denied, Some(Limit::MemoryBytes));
         assert!(limiter.table_growing(0, 10, None).unwrap());
         assert!(!limiter.table_growing(10, 11, None).unwrap());
-        assert_eq!(limiter.denied, Some(Denied::Table));
+        assert_eq!(limiter.denied, Some(Limit::TableElements));
     }
 }

@@ -10,7 +10,8 @@ use crate::abi;
 use crate::contract::Contract;
 use crate::fault::Fault;
 use crate::guest::Guest;
-use crate::guest_log::Line;
+use crate::guest_log::Said;
+use crate::held::Limit;
 use crate::limits::Limits;
 use crate::work::Work;
 
@@ -113,8 +114,13 @@ impl Instance {
         self.store.get_fuel().unwrap_or(0)
     }
 
-    /// What the guest said, and how many lines had no room.
-    pub(crate) fn said(&mut self) -> (Vec<Line>, u64) {
+    /// The limit that kept a memory or a table from growing in the last call.
+    pub(crate) fn denied(&self) -> Option<Limit> {
+        self.store.data().limiter.denied
+    }
+
+    /// What the guest said.
+    pub(crate) fn said(&mut self) -> Said {
         self.store.data_mut().log.take()
     }
 
@@ -147,8 +153,8 @@ impl Instance {
     }
 
     fn fault(&mut self, error: &wasmtime::Error, limits: &Limits) -> Fault {
-        let (said, _) = self.said();
-        Fault::of(error, self.store.data().limiter.denied, &said, limits)
+        let said = self.said();
+        Fault::of(error, self.denied(), &said.lines, limits)
     }
 }
 

@@ -168,7 +168,7 @@ impl Engine {
         }
         let (prepared, code) = compile(&self.compiler, self.compile, &request, &spec.bytes)?;
         let plugin = self.plugin(spec, &request, &prepared, &code)?;
-        guest_log::emit(&plugin.reference, &prepared.said, prepared.suppressed);
+        guest_log::emit(&plugin.reference, &prepared.said.lines, prepared.said.suppressed);
         if let Some(cache) = &self.cache
             && let Err(error) = cache.put(&key, &prepared, code)
         {
@@ -194,6 +194,7 @@ impl Engine {
             reads: manifest.reads,
             writes: manifest.writes,
             state,
+            id: Digest::of_parts([request.digest.as_bytes().as_slice(), request.config.as_bytes()]),
             config_digest: Digest::of(request.config.as_bytes()),
             instance: spec.instance,
             on_open: spec.on_open,
@@ -245,6 +246,7 @@ pub struct StateUse {
 
 /// A plugin that can run.
 pub struct Plugin {
+    id: Digest,
     reference: Arc<PluginRef>,
     file: PathBuf,
     kinds: Kinds,
@@ -263,6 +265,11 @@ impl Plugin {
     /// Name, version and digest.
     pub fn reference(&self) -> &Arc<PluginRef> {
         &self.reference
+    }
+
+    /// The digest of its file and its configuration: what its breaker goes by, since one file may serve twice.
+    pub fn id(&self) -> Digest {
+        self.id
     }
 
     /// The file that it came from.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wasmill_core::{Alert, PluginRef, Rejection};
+use wasmill_core::{Alert, Digest, PluginRef, Rejection};
 
+use crate::held::{Held, Limit};
 use crate::load::OnOpen;
 use crate::state::StateDelta;
 
@@ -28,7 +29,9 @@ pub struct Outcome {
 /// A breaker that turned.
 #[derive(Clone, Debug)]
 pub struct BreakerTurn {
-    /// Whose it is.
+    /// Whose it is, by [`crate::Plugin::id`].
+    pub id: Digest,
+    /// The same for people.
     pub plugin: Arc<PluginRef>,
     /// How it is now.
     pub state: BreakerState,
@@ -82,12 +85,10 @@ pub struct Cost {
     pub bytes_in: u64,
     /// Bytes that they answered with.
     pub bytes_out: u64,
-    /// Keys of its state that had to go because it was full.
-    pub state_evicted: u64,
     /// Log lines that were logged.
     pub log_lines: u64,
-    /// Log lines beyond the limit.
-    pub log_lines_suppressed: u64,
+    /// How often its limits held.
+    pub held: Held,
 }
 
 /// A batch that cannot be run. Nothing of it has been taken over: project it again from its raw events.
@@ -100,7 +101,9 @@ pub enum Broken {
         plugin.name, plugin.version, file.display(), plugin.digest
     )]
     Plugin {
-        /// Which.
+        /// Which, by [`crate::Plugin::id`].
+        id: Digest,
+        /// Which, for people.
         plugin: Arc<PluginRef>,
         /// Its file.
         file: PathBuf,
@@ -117,7 +120,9 @@ pub enum Broken {
         plugin.name, plugin.version, file.display(), plugin.digest
     )]
     Start {
-        /// Which.
+        /// Which, by [`crate::Plugin::id`].
+        id: Digest,
+        /// Which, for people.
         plugin: Arc<PluginRef>,
         /// Its file.
         file: PathBuf,
@@ -205,9 +210,11 @@ impl Faults {
 impl Broken {
     /// The turn of the plugin's breaker that this is, at `offset`, where its lane pauses for it.
     pub fn turn(&self, offset: i64) -> Option<BreakerTurn> {
-        let (Self::Plugin { plugin, reason, .. } | Self::Start { plugin, reason, .. }) = self else { return None };
+        let (Self::Plugin { id, plugin, reason, .. } | Self::Start { id, plugin, reason, .. }) = self else {
+            return None;
+        };
         let state = BreakerState::Open { reason: reason.as_str().into(), events: u64::MAX, on_open: OnOpen::Pause };
-        Some(BreakerTurn { plugin: Arc::clone(plugin), state, offset })
+        Some(BreakerTurn { id: *id, plugin: Arc::clone(plugin), state, offset })
     }
 }
 
@@ -215,6 +222,16 @@ impl Cost {
     /// Events that it passed on.
     pub fn passed(&self) -> u64 {
         self.events.saturating_sub(self.rejected + self.dropped + self.skipped)
+    }
+
+    /// Keys of its state that had to go because it was full.
+    pub fn state_evicted(&self) -> u64 {
+        self.held.of(Limit::StateBytes)
+    }
+
+    /// Log lines beyond those of a batch or of a second.
+    pub fn log_lines_suppressed(&self) -> u64 {
+        self.held.of(Limit::LogLines) + self.held.of(Limit::LogLinesPerSecond)
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -230,8 +247,7 @@ impl Cost {
         self.instances += other.instances;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
-        self.state_evicted += other.state_evicted;
         self.log_lines += other.log_lines;
-        self.log_lines_suppressed += other.log_lines_suppressed;
+        self.held.add(&other.held);
     }
 }

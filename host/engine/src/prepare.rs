@@ -14,7 +14,7 @@ use crate::contract::{self, Contract, Kinds};
 use crate::error::Reason;
 use crate::fault::Fault;
 use crate::guest::Guest;
-use crate::guest_log::Line;
+use crate::guest_log::Said;
 use crate::instance::{Instance, NoInstance, Template, check_signatures};
 use crate::limits::Limits;
 use crate::state::call::{self, StateCall};
@@ -35,9 +35,8 @@ pub(crate) struct Prepared {
     pub(crate) kinds: Kinds,
     /// Why instances are configured one by one; `None` where the code is pre-initialised.
     pub(crate) not_frozen: Option<String>,
-    /// What the plugin said in `configure`, and how many lines had no room.
-    pub(crate) said: Vec<Line>,
-    pub(crate) suppressed: u64,
+    /// What the plugin said in `configure`.
+    pub(crate) said: Said,
 }
 
 /// A host's functions for every component.
@@ -70,19 +69,12 @@ struct Configured {
     template: Template,
     instance: Instance,
     manifest: abi::Manifest,
-    said: Vec<Line>,
-    suppressed: u64,
+    said: Said,
 }
 
 impl Configured {
     fn prepared(self, not_frozen: Option<String>) -> Prepared {
-        Prepared {
-            manifest: self.manifest,
-            kinds: self.template.contract.kinds,
-            not_frozen,
-            said: self.said,
-            suppressed: self.suppressed,
-        }
+        Prepared { manifest: self.manifest, kinds: self.template.contract.kinds, not_frozen, said: self.said }
     }
 }
 
@@ -143,8 +135,8 @@ fn configure(request: &Request, engine: &Engine, component: &Component) -> Resul
     check_signatures(&mut instance, &template.contract).map_err(|name| Reason::OtherSignature(name.into()))?;
     let manifest = instance.configure(&template, &request.config).map_err(trapped)?;
     let manifest = manifest.map_err(|text| Reason::Configure(crate::guest_log::clean_lines(&text, 1000, 8)))?;
-    let (said, suppressed) = instance.said();
-    Ok(Configured { template, instance, manifest, said, suppressed })
+    let said = instance.said();
+    Ok(Configured { template, instance, manifest, said })
 }
 
 /// Whether an instance of the frozen code answers two small batches as the configured instance does.

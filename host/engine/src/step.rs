@@ -15,7 +15,8 @@ use crate::contract::Kinds;
 use crate::fault::Fault;
 use crate::gather::Source;
 use crate::generation::Worker;
-use crate::guest_log::{self, Line};
+use crate::guest_log::{self, Said};
+use crate::held::Limit;
 use crate::instance::{Instance, NoInstance};
 use crate::load::{InstanceMode, Plugin};
 use crate::outcome::{BreakerState, Broken, Cost, Outcome};
@@ -75,8 +76,7 @@ struct Ongoing<'a> {
     settled: usize,
     /// Those of them that it failed on.
     failed: Vec<u32>,
-    said: Vec<Line>,
-    suppressed: u64,
+    said: Said,
 }
 
 /// Why a call gave nothing.
@@ -113,7 +113,7 @@ impl Run<'_> {
         events.extend_from_slice(&batch.live);
         worker.gone.clear();
         let first = blame.event(events[0]);
-        let gate = blame.gate(self.plugin.reference().digest, first);
+        let gate = blame.gate(self.plugin.id(), first);
         let cost = Cost { events: events.len() as u64, ..Cost::default() };
         let at_once = self.events_at_once(worker, events.len());
         let mut ongoing = Ongoing {
@@ -127,8 +127,7 @@ impl Run<'_> {
             fuel_used: 0,
             settled: 0,
             failed: Vec::new(),
-            said: Vec::new(),
-            suppressed: 0,
+            said: Said::default(),
         };
         let done = ongoing.pass(gate, &events, at_once);
         ongoing.finish(start);
@@ -147,6 +146,7 @@ impl Run<'_> {
 
     fn broken(&self, too_many: TooMany, fault: &Fault) -> Broken {
         Broken::Plugin {
+            id: self.plugin.id(),
             plugin: self.plugin.reference().clone(),
             file: self.plugin.file().to_owned(),
             guilty: too_many.guilty,
@@ -202,7 +202,7 @@ impl Ongoing<'_> {
 
     fn reject(&mut self, event: u32, fault: &Fault) -> Result<(), Broken> {
         let plugin = self.run.plugin.reference();
-        let added = self.blame.add(plugin.digest, self.blame.event(event));
+        let added = self.blame.add(self.run.plugin.id(), self.blame.event(event));
         added.map_err(|too_many| self.run.broken(too_many, fault))?;
         self.settled += 1;
         self.failed.push(event);
@@ -231,11 +231,13 @@ impl Ongoing<'_> {
         self.take_state_back(&mut instance, done.is_ok());
         let fuel = self.run.fuel.saturating_sub(instance.fuel_left());
         self.cost.fuel += fuel;
-        let (said, suppressed) = instance.said();
+        let said = instance.said();
         match done {
             Ok(()) => {
                 self.fuel_used += fuel;
-                self.keep_log(said, suppressed);
+                // A plugin may live with memory that it does not get.
+                instance.denied().into_iter().for_each(|limit| self.cost.held.count(limit, 1));
+                self.said.add(said, self.run.plugin.template().limits.log_lines as usize);
                 if self.run.plugin.instance_mode() == InstanceMode::Reuse {
                     self.worker.kept.instances.insert(self.run.index, instance);
                 }
@@ -244,6 +246,7 @@ impl Ongoing<'_> {
             Err(failure) => {
                 if let Failure::Fault(fault) = &failure {
                     self.cost.faults.count(fault.code);
+                    fault.limit.into_iter().for_each(|limit| self.cost.held.count(limit, 1));
                 }
                 Err(failure)
             }
@@ -274,7 +277,7 @@ impl Ongoing<'_> {
         let Some(state) = self.run.plugin.state() else { return };
         let Some(call) = instance.store.data_mut().state.take() else { return };
         let (map, evicted) = if counts { call.take_over() } else { (call.discard(), 0) };
-        self.cost.state_evicted += evicted as u64;
+        self.cost.held.count(Limit::StateBytes, evicted as u64);
         self.states.put(&state.name, map);
     }
 
@@ -286,9 +289,12 @@ impl Ongoing<'_> {
         self.cost.instances += 1;
         Instance::new(plugin.template()).map_err(|problem| match problem {
             NoInstance::Host(problem) => Broken::Engine { plugin: plugin.reference().clone(), problem },
-            NoInstance::Plugin(fault) => {
-                Broken::Start { plugin: plugin.reference().clone(), file: plugin.file().to_owned(), reason: fault.text }
-            }
+            NoInstance::Plugin(fault) => Broken::Start {
+                id: plugin.id(),
+                plugin: plugin.reference().clone(),
+                file: plugin.file().to_owned(),
+                reason: fault.text,
+            },
         })
     }
 
@@ -305,6 +311,7 @@ impl Ongoing<'_> {
                 let verdict = answer::verdict(answer, events, reference, limits)?;
                 self.cost.rejected += verdict.rejections.len() as u64;
                 self.cost.dropped += verdict.dropped.len() as u64;
+                self.cost.held.count(Limit::ReasonBytes, verdict.reasons_cut);
                 self.worker.gone.extend(verdict.rejections.iter().map(|rejection| rejection.event));
                 self.worker.gone.extend_from_slice(&verdict.dropped);
                 self.outcome.rejections.extend(verdict.rejections);
@@ -335,6 +342,7 @@ impl Ongoing<'_> {
         let Cost { events, failed, .. } = self.cost;
         match self.outcome.rejections.last() {
             Some(last) if self.worker.is_of_trial && failed == events => Err(Broken::Plugin {
+                id: plugin.id(),
                 plugin: plugin.reference().clone(),
                 file: plugin.file().to_owned(),
                 guilty: failed as usize,
@@ -345,27 +353,24 @@ impl Ongoing<'_> {
         }
     }
 
-    /// Keeps the lines of a call that counts; what failed is asked again and says it again.
-    fn keep_log(&mut self, said: Vec<Line>, suppressed: u64) {
-        let room = (self.run.plugin.template().limits.log_lines as usize).saturating_sub(self.said.len());
-        self.suppressed += suppressed + said.len().saturating_sub(room) as u64;
-        self.said.extend(said.into_iter().take(room));
-    }
-
     fn finish(self, start: Instant) {
-        let Self { run, batch, worker, outcome, mut cost, fuel_used, said, suppressed, .. } = self;
+        let Self { run, batch, worker, outcome, mut cost, fuel_used, said, .. } = self;
         worker.kept.appetites.insert((run.index, run.kind), fuel_used / cost.events);
         if !worker.gone.is_empty() {
             worker.gone.sort_unstable();
             batch.remove(&worker.gone);
         }
         if !worker.is_of_trial {
-            (cost.log_lines, cost.log_lines_suppressed) =
-                guest_log::emit_at(run.plugin.log_rate(), run.plugin.reference(), &said, suppressed);
+            let (logged, left_out) = guest_log::emit_at(run.plugin.log_rate(), run.plugin.reference(), &said);
+            cost.log_lines = logged;
+            cost.held.count(Limit::LogLines, said.suppressed);
+            cost.held.count(Limit::LogLinesPerSecond, left_out);
+            cost.held.count(Limit::LogLineBytes, said.cut);
         }
         cost.nanos = start.elapsed().as_nanos() as u64;
         let limit_ms = run.plugin.template().limits.slow_batch_ms;
         if cost.nanos / 1_000_000 > limit_ms {
+            cost.held.count(Limit::SlowBatchMs, 1);
             let plugin = run.plugin.reference();
             tracing::warn!(
                 plugin = %plugin.name, digest = %format_args!("{:#}", plugin.digest), events = cost.events,
@@ -373,10 +378,11 @@ impl Ongoing<'_> {
                 "a batch was slow in the plugin; see limits.slow_batch_ms"
             );
         }
-        if cost.state_evicted > 0 {
+        let evicted = cost.held.of(Limit::StateBytes);
+        if evicted > 0 {
             let plugin = run.plugin.reference();
             tracing::warn!(
-                plugin = %plugin.name, digest = %format_args!("{:#}", plugin.digest), keys = cost.state_evicted,
+                plugin = %plugin.name, digest = %format_args!("{:#}", plugin.digest), keys = evicted,
                 "the plugin's state was full, so the keys that were written longest ago went; see limits.state_bytes"
             );
         }

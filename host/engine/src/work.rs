@@ -30,10 +30,10 @@ impl Work {
     /// # Errors
     /// When there is not as much left.
     pub(crate) fn pay(&mut self, elements: usize, bytes: usize) -> Result<(), Fault> {
-        self.left = self.left.checked_sub(cost(elements, bytes)).ok_or_else(|| Fault {
-            code: "fuel",
-            text: "has the host log, or do, more than its fuel is worth (see limits.fuel_per_event and limits.fuel_configure)"
-                .to_owned(),
+        self.left = self.left.checked_sub(cost(elements, bytes)).ok_or_else(|| {
+            Fault::of_fuel(
+                "has the host log, or do, more than its fuel is worth (see limits.fuel_per_event and limits.fuel_configure)",
+            )
         })?;
         Ok(())
     }

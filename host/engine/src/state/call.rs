@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::map::{Life, Put, size};
 use crate::fault::Fault;
 use crate::guest::Guest;
+use crate::held::Limit;
 use crate::limits::Limits;
 use crate::work::cost;
 
@@ -161,9 +162,9 @@ impl StateCall {
             start = *end as usize;
             if key.len() > self.key_bytes_max {
                 let (bytes, limit) = (key.len(), self.key_bytes_max);
-                return Err(Fault::too_large(format!(
-                    "asks for state under a key of {bytes} bytes, and limits.state_key_bytes is {limit}"
-                )));
+                let text =
+                    format!("asks for state under a key of {bytes} bytes, and limits.state_key_bytes is {limit}");
+                return Err(Fault::too_large(Limit::StateKeyBytes, text));
             }
             let slot = self.map.find(key);
             self.ends.push(before + start);
@@ -208,9 +209,9 @@ impl StateCall {
         for end in ends {
             if (*end - start) as usize > self.value_bytes_max {
                 let (bytes, limit) = (*end - start, self.value_bytes_max);
-                return Err(Fault::too_large(format!(
-                    "stores {bytes} bytes of state under one key, and limits.state_value_bytes is {limit}"
-                )));
+                let text =
+                    format!("stores {bytes} bytes of state under one key, and limits.state_value_bytes is {limit}");
+                return Err(Fault::too_large(Limit::StateValueBytes, text));
             }
             start = *end;
         }

@@ -22,7 +22,7 @@ impl Ongoing<'_> {
         }
         let offset = self.offset(events[self.settled]);
         let first = self.blame.event(events[self.settled]);
-        let open = self.blame.open(self.run.plugin.reference().digest, first, reason);
+        let open = self.blame.open(self.run.plugin.id(), first, reason);
         let on_open = self.run.plugin.on_open();
         self.turn(BreakerState::Open { reason: Arc::clone(&open.reason), events: open.rest, on_open }, offset);
         let failed = std::mem::take(&mut self.failed);
@@ -63,7 +63,7 @@ impl Ongoing<'_> {
     }
 
     pub(super) fn turn(&mut self, state: BreakerState, offset: i64) {
-        let plugin = self.run.plugin.reference().clone();
-        self.outcome.turns.push(BreakerTurn { plugin, state, offset });
+        let (id, plugin) = (self.run.plugin.id(), self.run.plugin.reference().clone());
+        self.outcome.turns.push(BreakerTurn { id, plugin, state, offset });
     }
 }

@@ -47,7 +47,7 @@ fn child_that_needs_too_much_memory_ends_and_the_host_goes_on() {
     let engine = engine(None, child(), CompileLimits { memory_bytes: 16 << 20, ..CompileLimits::default() }).unwrap();
     let error = engine.load(&spec(&bytes, json!({}), Limits::default())).unwrap_err();
     assert!(matches!(error.reason, Reason::CompileDied(_)), "{error}");
-    assert!(error.to_string().contains("memory limit"), "{error}");
+    assert!(error.to_string().contains("engine.compile.memory_bytes"), "{error}");
 }
 
 #[test]

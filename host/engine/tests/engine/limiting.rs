@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use wasmill_core::Batch;
-use wasmill_engine::{Generation, InstanceMode, LaneMemory, Limits, Plugin, PluginSpec, Reason, Worker};
+use wasmill_engine::{Generation, InstanceMode, LaneMemory, Limit, Limits, Plugin, PluginSpec, Reason, Worker};
 
+use crate::adversaries::crafted::Core;
 use crate::support::{batch, decent, engine, event, events, load, passes, rejected_for, rogue, run, spec};
 
 #[test]
@@ -130,7 +131,7 @@ fn log_lines_are_limited_per_batch() {
         let (outcome, batch) = run(&[plugin.clone()], &events(3, &[(1, deed)])).unwrap();
         assert_eq!(batch.live.len(), 3, "{deed}: {:?}", outcome.rejections);
         let cost = outcome.costs[0];
-        assert_eq!((cost.log_lines, cost.log_lines_suppressed), (logged, suppressed), "{deed}");
+        assert_eq!((cost.log_lines, cost.log_lines_suppressed()), (logged, suppressed), "{deed}");
     }
 }
 
@@ -168,5 +169,61 @@ fn reused_instance_is_thrown_away_after_a_trap() {
         let (generation, mut batch) = batch(&[plugin.clone()], first, &events(8, &[(3, "v:trap")]));
         let outcome = generation.run(&mut batch, &mut LaneMemory::new(), &mut worker).unwrap();
         assert_eq!((batch.live.len(), outcome.rejections.len()), (7, 1));
+    }
+}
+
+/// The limits that held in a run of three events, of which the second does `deed`.
+fn held(bytes: &Arc<[u8]>, limits: &Limits, deed: &str) -> Vec<(Limit, u64)> {
+    let (outcome, _) = run(&[decent(bytes, limits.clone())], &events(3, &[(1, deed)])).unwrap();
+    outcome.costs[0].held.iter().collect()
+}
+
+#[test]
+fn limit_that_holds_is_counted_by_its_name_and_at_the_limit_none_is() {
+    let Some(bytes) = rogue() else { return };
+    let with = |change: fn(&mut Limits)| {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        limits
+    };
+    for (limits, at, above, limit) in [
+        (with(|limits| limits.fuel_per_event = 1_000_000), "v:burn:10", "v:loop", Limit::FuelPerEvent),
+        (with(|limits| limits.memory_bytes = 8 << 20), "v:memory:4", "v:memory:9", Limit::MemoryBytes),
+        (with(|limits| limits.output_bytes = 10_000), "e:long:9000", "e:long:10001", Limit::OutputBytes),
+        (with(|limits| limits.field_bytes = 1000), "e:long:1000", "e:long:1001", Limit::FieldBytes),
+        (with(|limits| limits.field_bytes = 100), "a:long_key:100", "a:long_key:101", Limit::FieldBytes),
+        (with(|limits| limits.reason_bytes = 10), "v:reject_long:10", "v:reject_long:11", Limit::ReasonBytes),
+        (with(|limits| limits.alerts_per_event = 3), "a:many:3", "a:many:4", Limit::AlertsPerEvent),
+        (with(|limits| limits.labels_per_alert = 2), "a:labels:2", "a:labels:3", Limit::LabelsPerAlert),
+        (with(|limits| limits.log_lines = 5), "v:log:5", "v:log:6", Limit::LogLines),
+        (with(|limits| limits.log_lines_per_second = 5), "v:log:5", "v:log:6", Limit::LogLinesPerSecond),
+        (with(|limits| limits.log_line_bytes = 6), "v:log:1", "v:log:11", Limit::LogLineBytes),
+        (with(|limits| limits.resources = 0), "", "v:print:1", Limit::Resources),
+        (
+            with(|limits| (limits.slow_batch_ms, limits.fuel_per_event) = (0, 1 << 40)),
+            "",
+            "v:burn:100000000",
+            Limit::SlowBatchMs,
+        ),
+    ] {
+        assert_eq!(held(&bytes, &limits, at), [], "{at}");
+        let held: Vec<Limit> = held(&bytes, &limits, above).into_iter().map(|(limit, _)| limit).collect();
+        assert_eq!(held, [limit], "{above}");
+    }
+}
+
+#[test]
+fn growth_that_is_denied_is_counted_where_the_plugin_lives_with_it() {
+    let good = Core::default().validate;
+    for (grow, limit) in [
+        ("(drop (table.grow $t (ref.null func) (i32.const 30000)))", Limit::TableElements),
+        ("(drop (memory.grow (i32.const 2000)))", Limit::MemoryBytes),
+    ] {
+        let validate = format!("{grow} {good}");
+        let component = Core { items: "(table $t 1 funcref)", validate: &validate, ..Core::default() }.component();
+        let plugin = decent(&component.into(), Limits::default());
+        let (outcome, batch) = run(&[plugin], &events(3, &[])).unwrap();
+        assert_eq!(batch.live.len(), 3);
+        assert_eq!(outcome.costs[0].held.iter().collect::<Vec<_>>(), [(limit, 1)]);
     }
 }

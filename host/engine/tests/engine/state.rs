@@ -59,7 +59,7 @@ impl Lane {
             assert_eq!((&*delta.plugin, delta.version), ("counter", 1));
             self.home.take(delta);
         }
-        self.evicted += outcome.costs[0].state_evicted;
+        self.evicted += outcome.costs[0].state_evicted();
     }
 }
 

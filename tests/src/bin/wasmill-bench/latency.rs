@@ -23,9 +23,9 @@ const SECONDS: u64 = 70;
 /// How long each of the two lasts.
 const PART: u64 = 20;
 /// How often plugins are swapped.
-const SWAP_EVERY: Duration = Duration::from_millis(300);
+pub(crate) const SWAP_EVERY: Duration = Duration::from_millis(300);
 /// Digests among which they are: each is compiled in the warm-up.
-const DIGESTS: usize = 4;
+pub(crate) const DIGESTS: usize = 4;
 /// For so long a broker that was just started compiles its own code, which takes a core.
 const WARM_UP: u64 = 30;
 const PARTITIONS: i32 = 4;
@@ -34,11 +34,32 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let brokers = services::kafka().context("this benchmark needs a real Kafka")?;
     let database = Database::create().context("this benchmark needs a real TimescaleDB")?;
     let topic = new_topic(&brokers, "bench-latency", PARTITIONS)?;
+    let pipeline = rows_into(&brokers, &topic, &database)?;
+    let running = pipeline.start();
+    let assigned =
+        || database.psql("SELECT count(*) FROM wasmill_ledger").is_ok_and(|count| count == PARTITIONS.to_string());
+    eventually("every partition is assigned", assigned);
+    let (calm, swaps) = measure(&brokers, &topic, database.url(), &pipeline.path("plugins.d"))?;
+    let served = running.log().matches("plugins serve: ").count();
+    running.stop();
+    anyhow::ensure!(served > DIGESTS, "plugins were swapped {served} times only");
+    let of = |name, unit, value| Measurement::new(name, unit, &[(value, 0.0)]);
+    Ok(vec![
+        of("latency", "ms p99", calm.p99),
+        of("latency.p50", "ms p50", calm.p50),
+        of("latency.swaps", "ms p99", swaps.p99),
+        of("latency.swaps.p50", "ms p50", swaps.p50),
+        of("latency.swaps.served", "swaps", served as f64),
+    ])
+}
+
+/// A topic through the shipped plugins into a hypertable `events` that is made for it.
+pub(crate) fn rows_into(brokers: &str, topic: &str, database: &Database) -> anyhow::Result<Pipeline> {
     database.psql(
         "CREATE TABLE events (at timestamptz NOT NULL, n bigint, part integer, place bigint, body jsonb); \
          SELECT create_hypertable('events', 'at'); CREATE INDEX ON events (part, n)",
     )?;
-    let name = services::unique("bench-latency");
+    let name = services::unique("bench-rows");
     let url = database.url();
     let yaml = format!(
         "name: {name}
@@ -54,23 +75,7 @@ sinks:
       columns: {{ at: timestamp, n: count, part: $partition, place: $offset, body: $raw }}
 "
     );
-    let pipeline = with_shipped_plugins(Pipeline::new(&yaml));
-    let running = pipeline.start();
-    let assigned =
-        || database.psql("SELECT count(*) FROM wasmill_ledger").is_ok_and(|count| count == PARTITIONS.to_string());
-    eventually("every partition is assigned", assigned);
-    let (calm, swaps) = measure(&brokers, &topic, url, &pipeline.path("plugins.d"))?;
-    let served = running.log().matches("plugins serve: ").count();
-    running.stop();
-    anyhow::ensure!(served > DIGESTS, "plugins were swapped {served} times only");
-    let of = |name, unit, value| Measurement::new(name, unit, &[(value, 0.0)]);
-    Ok(vec![
-        of("latency", "ms p99", calm.p99),
-        of("latency.p50", "ms p50", calm.p50),
-        of("latency.swaps", "ms p99", swaps.p99),
-        of("latency.swaps.p50", "ms p50", swaps.p50),
-        of("latency.swaps.served", "swaps", served as f64),
-    ])
+    Ok(with_shipped_plugins(Pipeline::new(&yaml)))
 }
 
 /// Milliseconds.

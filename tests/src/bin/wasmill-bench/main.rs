@@ -8,10 +8,12 @@ mod kafka_kafka;
 mod latency;
 mod load;
 mod measure;
+mod metering;
 mod on_duplicate;
 mod project;
 mod rdns;
 mod soak;
+mod swaps;
 mod timescale;
 
 use std::path::PathBuf;
@@ -34,7 +36,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure each NAME (all without one): project, boundary, load, kafka_discard, kafka_kafka, timescale, on_duplicate, latency, growth, rdns,
+    /// Measure each NAME (all without one): project, boundary, metering, load, kafka_discard, kafka_kafka, timescale, on_duplicate, latency, swaps, growth, rdns,
     /// fairness
     Bench {
         /// Write the measurements to this file as a JSON list
@@ -55,15 +57,17 @@ enum Command {
 
 type Bench = fn() -> anyhow::Result<Vec<Measurement>>;
 
-const BENCHES: [(&str, Bench); 11] = [
+const BENCHES: [(&str, Bench); 13] = [
     ("project", project::run),
     ("boundary", boundary::run),
+    ("metering", metering::run),
     ("load", load::run),
     ("kafka_discard", kafka::run),
     ("kafka_kafka", kafka_kafka::run),
     ("timescale", timescale::run),
     ("on_duplicate", on_duplicate::run),
     ("latency", latency::run),
+    ("swaps", swaps::run),
     ("growth", growth::run),
     ("rdns", rdns::run),
     ("fairness", fairness::run),
