@@ -1,6 +1,7 @@
 //! From the JSON object that the operator wrote to what the plugin's function takes.
 
 mod json;
+pub(crate) mod schema;
 pub(crate) mod value;
 
 use crate::columns::{EventColumns, Suspects};
@@ -97,6 +98,8 @@ impl Prepare for NoConfig {
 }
 
 impl FromConfig for NoConfig {
+    const SCHEMA: &'static schema::Schema = &schema::Schema::Object(&[]);
+
     fn from_value(value: Value<'_>) -> Result<Self, value::ConfigError> {
         match value {
             Value::Object { members, .. } if members.is_empty() => Ok(NoConfig),

@@ -22,7 +22,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kind in a sentence for people: "text", "an integer", ...
-    pub fn noun(self) -> &'static str {
+    pub const fn noun(self) -> &'static str {
         match self {
             Kind::Text => "text",
             Kind::Integer => "an integer",
@@ -111,12 +111,14 @@ pub struct FixedField {
     pub path: &'static str,
     pub kind: Kind,
     pub required: bool,
+    /// What a value that is read is, in a sentence for people.
+    pub noun: &'static str,
     pub lookup: Option<Lookup>,
 }
 
 impl From<&FixedField> for Field {
     fn from(fixed: &FixedField) -> Self {
-        let FixedField { path, kind, required, lookup } = *fixed;
+        let FixedField { path, kind, required, lookup, .. } = *fixed;
         Field { path: Cow::Borrowed(path), kind, required, lookup }
     }
 }

@@ -8,7 +8,11 @@ use crate::field::{FixedField, State};
 /// | a field of type | holds | event that does not fit |
 /// |---|---|---|
 /// | `&'a str`, `i64`, `f64`, `bool`, `Json<'a>` | the value | see below |
-/// | `Option<T>` of these | `None`: absent, null or of another type | |
+/// | `&'a [u8]` | the bytes of a text | see below |
+/// | `IpAddr`, `Ipv4Addr`, `Ipv6Addr` | the address in a text | see below; also where the text is none |
+/// | [`Timestamp`](crate::Timestamp) | the time in a text, as RFC 3339 has it | see below; also where the text is none |
+/// | an enum with [`macro@crate::FieldEnum`] | the variant whose word the text is | see below; also where it is none of them |
+/// | `Option<T>` of these | `None`: absent, null, of another type, or no such value | |
 /// | [`Slot<T>`](crate::Slot) of these | the value, or which of the three | |
 /// | `#[field(raw)]` `&'a str`, `&'a [u8]` | the whole payload | |
 /// | `#[field(reverse_dns = "source.ip")]` `Option<&'a str>` | the name of the address at the path | |
@@ -20,7 +24,7 @@ use crate::field::{FixedField, State};
 ///
 /// An event that lacks a value that is not optional never reaches the plugin's function:
 /// - of a **validator** it is rejected: by the host where the value is absent or null (`missing_field`), by the SDK where it
-///   is of another type (`wrong_type`);
+///   is of another type, or no such value (`wrong_type`);
 /// - an **enricher** leaves it as it is;
 /// - an **alerter** raises nothing about it.
 #[diagnostic::on_unimplemented(

@@ -89,7 +89,8 @@ pub use alert::{Alert, Evaluation, Severity};
 pub use batch::{Batch, Lists, Reader, Slots};
 pub use columns::{EventColumns, Suspects};
 pub use config::Prepare;
-pub use config::value::{ConfigError, FromConfig, Scalar, Value as ConfigValue};
+pub use config::schema::{Schema, SchemaKey};
+pub use config::value::{ConfigError, FromConfig, Ranged, Scalar, Value as ConfigValue};
 pub use events::Events;
 pub use field::{Field, Kind, Lookup, State, check_path};
 pub use fields::Fields;
@@ -98,21 +99,23 @@ pub use native::Event;
 pub use output::{Cell, Cells, Output, Texts, Timestamp, Write, Written};
 pub use plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
 pub use text_map::TextMap;
-pub use value::{FromSlot, Json, RawPayload, Slot, Value};
+pub use value::{FieldEnum, FromSlot, Json, RawPayload, Slot, Value};
 pub use verdict::{Rejection, Verdict, Verdicts};
-pub use wasmill_sdk_macros::{Config, Fields, Output, alerter, enricher, validator};
+pub use wasmill_sdk_macros::{Config, FieldEnum, Fields, Output, alerter, enricher, validator};
 pub use writer::{Columns, Put, Writer};
 
 /// What the macros' code names. Not for authors: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::batch::View;
+    pub use crate::batch::{Cell, View};
     pub use crate::config::NoConfig;
-    pub use crate::config::value::{Object, variant};
-    pub use crate::field::FixedField;
+    pub use crate::config::schema::{json, length};
+    pub use crate::config::value::{Object, ranged, variant};
+    pub use crate::field::{FixedField, State};
     pub use crate::fields::Unfit;
     #[cfg(target_arch = "wasm32")]
     pub use crate::guest::{Exported, bindings};
     pub use crate::plugin::{Columnar, Shape};
     pub use crate::run;
+    pub use crate::value::required;
 }

@@ -59,8 +59,8 @@ pub enum Write<T> {
     Value(T),
 }
 
-/// A time that is written as RFC 3339 text in UTC, without a fraction or with 3, 6 or 9 digits of it, as many as it needs:
-/// `2026-11-21T08:45:00.250Z`.
+/// A time as RFC 3339 text. It is written in UTC, without a fraction or with 3, 6 or 9 digits of it, as many as it needs:
+/// `2026-11-21T08:45:00.250Z`. It is read with any offset and with up to nine digits of a fraction; a leap second is the one after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp {
     /// Nanoseconds since 1970-01-01T00:00:00Z.

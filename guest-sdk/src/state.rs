@@ -37,14 +37,16 @@
 //! and an event that is far ahead does not take it along: see `wit/plugin.wit`. A value is gone once the clock reaches its
 //! [`Life::expires`]; a key is [due](State::next_due) once it reaches its [`Life::wake`].
 //!
-//! [`Counter`], [`Tumbling`], [`Sliding`] and [`LastSeen`] are what is mostly kept under a key, ready made.
+//! [`Counter`], [`Tumbling`], [`Sliding`], [`Distinct`], [`LastSeen`], [`Change`] and [`Dedup`] are what is mostly kept under a key, ready made.
 //!
 //! A result must not depend on where a batch was cut, and does not as long as what is put for an event depends on it and on what
 //! was got before alone.
 
 mod due;
 mod entries;
+mod hash;
 mod keys;
+mod measures;
 #[cfg(not(target_arch = "wasm32"))]
 mod memory;
 mod windows;
@@ -57,7 +59,9 @@ use due::Due;
 use entries::Entries;
 use keys::Keys;
 
+pub use hash::hash;
 pub use keys::Key;
+pub use measures::{Change, Changed, Dedup, Distinct};
 pub use windows::{Counter, LastSeen, Sliding, Tumbling};
 
 #[cfg(target_arch = "wasm32")]

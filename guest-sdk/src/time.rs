@@ -140,9 +140,132 @@ fn digits(out: &mut [u8], mut number: u32) {
     }
 }
 
+/// The nanoseconds since 1970 of a time as RFC 3339 has it: `2026-11-21T08:45:00.250Z`, `2026-11-21 09:45:00+01:00`. `None`: the text is no such
+/// time, or one that 64 bits do not hold (before 1677, after 2262).
+pub(crate) fn parse(text: &str) -> Option<i64> {
+    let (whole, rest) = text.as_bytes().split_first_chunk::<WHOLE>()?;
+    let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    if marks.iter().any(|(at, mark)| whole[*at] != *mark) || !matches!(whole[10], b'T' | b't' | b' ') {
+        return None;
+    }
+    let (year, month, day) = (number(&whole[0..4])?, number(&whole[5..7])?, number(&whole[8..10])?);
+    let (hour, minute, second) = (number(&whole[11..13])?, number(&whole[14..16])?, number(&whole[17..19])?);
+    if !(1..=12).contains(&month) || day < 1 || day > days_of(year, month) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let (fraction, zone) = match rest {
+        [b'.', rest @ ..] => {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if !(1..=9).contains(&digits) {
+                return None;
+            }
+            (number(&rest[..digits])? * 10_i64.pow(9 - digits as u32), &rest[digits..])
+        }
+        _ => (0, rest),
+    };
+    let seconds = days_since_1970(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second - offset(zone)?;
+    // Before 1970 the product alone may not fit where the sum does.
+    i64::try_from(i128::from(seconds) * i128::from(NS_PER_S) + i128::from(fraction)).ok()
+}
+
+/// Seconds that a zone is ahead of UTC.
+fn offset(zone: &[u8]) -> Option<i64> {
+    match zone {
+        [b'Z' | b'z'] => Some(0),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?);
+            let seconds = hours * 3600 + minutes * 60;
+            (hours < 24 && minutes < 60).then_some(if *sign == b'-' { -seconds } else { seconds })
+        }
+        _ => None,
+    }
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+}
+
+fn days_of(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// The inverse of what [`text_of`] does.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let times = [
+            0,
+            -1,
+            1,
+            951_782_400_000_000_000,
+            1_709_164_800_000_000_000,
+            1_795_250_700_250_001_000,
+            i64::MIN,
+            i64::MAX,
+        ];
+        for ns in times {
+            assert_eq!(parse(&format(ns)), Some(ns), "{}", format(ns));
+        }
+        for day in -200_000..100_000 {
+            let ns = day * S_PER_DAY.min(86_399) * 1_000_000 * 31;
+            assert_eq!(parse(&format(ns)), Some(ns), "{}", format(ns));
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_rfc_3339_has_them_and_nothing_else_is() {
+        let hour = 3_600 * NS_PER_S;
+        for (text, ns) in [
+            ("1970-01-01T00:00:00z", 0),
+            ("1970-01-01t01:00:00+01:00", 0),
+            ("1969-12-31 23:59:00-00:01", 0),
+            ("1970-01-01T01:00:00.5Z", hour + 500_000_000),
+            ("1970-01-01T00:59:60Z", hour),
+            ("2000-02-29T00:00:00Z", 951_782_400_000_000_000),
+        ] {
+            assert_eq!(parse(text), Some(ns), "{text}");
+        }
+        for text in [
+            "",
+            "1970-01-01",
+            "1970-01-01T00:00:00",
+            "1970-13-01T00:00:00Z",
+            "1970-02-29T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "1970-01-00T00:00:00Z",
+            "1970-01-01T24:00:00Z",
+            "1970-01-01T00:60:00Z",
+            "1970-01-01T00:00:61Z",
+            "1970-01-01T00:00:00.Z",
+            "1970-01-01T00:00:00.0123456789Z",
+            "1970-01-01T00:00:00+24:00",
+            "1970-01-01T00:00:00+0100",
+            "1970-01-01T00:00:00Zz",
+            "+970-01-01T00:00:00Z",
+            "1970-01-01T00:00:0\u{e9}Z",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
 
     fn format(ns: i64) -> String {
         let mut out = Vec::new();

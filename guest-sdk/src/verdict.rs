@@ -76,11 +76,11 @@ impl Rejection {
     /// Of an event that lacks what the plugin's struct demands.
     #[cold]
     fn of_unfit(unfit: Unfit, fields: &[FixedField]) -> Self {
-        let FixedField { path, kind, .. } = fields[unfit.field];
+        let FixedField { path, noun, .. } = fields[unfit.field];
         match unfit.state {
             State::Absent => Rejection::new("missing_field", format!("the field `{path}` is absent")),
             State::Null => Rejection::new("missing_field", format!("the field `{path}` is null")),
-            _ => Rejection::new("wrong_type", format!("the field `{path}` is not {}", kind.noun())),
+            _ => Rejection::new("wrong_type", format!("the field `{path}` is not {noun}")),
         }
     }
 }

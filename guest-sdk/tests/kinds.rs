@@ -1,9 +1,11 @@
 //! What an author's types and functions mean, on all the kinds of values; natively, through the same loops as in a component.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use serde_json::json;
 use wasmill_sdk::{
     Alert, Batch, Cell, Config, Enricher, Event, Fields, Json, Kind, Lists, Loaded, Output, Rejection, Severity, Slot,
-    Slots, State, Timestamp, Validator, Write,
+    Slots, State, Timestamp, Validator, Verdict, Write,
 };
 
 /// Every way to read a field.
@@ -344,4 +346,42 @@ fn names_of_addresses_are_columns_beside_the_addresses_themselves() {
     let named = Event::from(event).with_names(&[("192.0.2.1", "one.example")]);
     let verdicts = plugin.validate_json(&[named]);
     assert_eq!(verdicts[0].rejection().unwrap().reason, r#"Some("one.example") None Some("192.0.2.2")"#);
+}
+
+/// Fields of types that not every text fits.
+mod fitting {
+    use super::*;
+
+    #[derive(Fields)]
+    pub(crate) struct Typed<'a> {
+        ip: IpAddr,
+        gateway: Option<Ipv4Addr>,
+        at: Slot<Timestamp>,
+        name: &'a [u8],
+    }
+
+    #[wasmill_sdk::validator]
+    pub(crate) fn typed(typed: Typed<'_>) -> Verdict {
+        let at = match typed.at {
+            Slot::Present(at) => at.ns.to_string(),
+            other => format!("{other:?}"),
+        };
+        Verdict::reject("read", format!("{} {:?} {at} {:?}", typed.ip, typed.gateway, typed.name))
+    }
+}
+
+#[test]
+fn addresses_times_and_bytes_are_read_from_texts_and_what_is_none_of_them_does_not_fit() {
+    let plugin = Loaded::<fitting::typed>::configure("{}").unwrap();
+    let read = |event: &str| {
+        let verdicts = plugin.validate_json(&[event]);
+        let rejection = verdicts[0].rejection().unwrap();
+        (rejection.code.to_string(), rejection.reason.to_string())
+    };
+    let whole = r#"{"ip":"2001:db8::1","gateway":"10.0.0.1","at":"1970-01-01T00:00:01+00:00","name":"é"}"#;
+    assert_eq!(read(whole), ("read".into(), "2001:db8::1 Some(10.0.0.1) 1000000000 [195, 169]".into()));
+    let odd = r#"{"ip":"1.2.3.4","gateway":"2001:db8::1","at":"yesterday","name":""}"#;
+    assert_eq!(read(odd), ("read".into(), "1.2.3.4 None OtherType []".into()));
+    let wrong = r#"{"ip":"1.2.3.4:80","name":"a"}"#;
+    assert_eq!(read(wrong), ("wrong_type".into(), "the field `ip` is not an IP address".into()));
 }

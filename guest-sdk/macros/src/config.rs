@@ -1,8 +1,15 @@
 //! `derive(Config)`: a struct is an object with no other keys than its fields, an enum is one of its variants' names.
 
+mod schema;
+
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Expr, Fields, FieldsNamed, Ident, LitStr, Result, Token};
+use syn::{
+    Attribute, Data, DataEnum, DeriveInput, Error, Expr, ExprLit, ExprRange, Fields, FieldsNamed, Ident, Lit, LitStr,
+    Result, Token,
+};
+
+use crate::words::{own_name, snake_case};
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
@@ -11,7 +18,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         return Err(Error::new_spanned(&input.generics, message));
     }
     let container = Attributes::parse(&input.attrs)?;
-    let read = match &input.data {
+    let (read, schema) = match &input.data {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) => structure(name, fields, &container)?,
             _ => return Err(wrong_shape(name)),
@@ -22,6 +29,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     Ok(quote! {
         #[automatically_derived]
         impl ::wasmill_sdk::FromConfig for #name {
+            const SCHEMA: &'static ::wasmill_sdk::Schema = &#schema;
             #[cold]
             fn from_value(
                 value: ::wasmill_sdk::ConfigValue<'_>,
@@ -46,20 +54,29 @@ fn wrong_shape(name: &Ident) -> Error {
     Error::new_spanned(name, message)
 }
 
-fn structure(name: &Ident, fields: &FieldsNamed, container: &Attributes) -> Result<TokenStream> {
-    let mut keys = Vec::new();
-    let mut reads = Vec::new();
+fn structure(name: &Ident, fields: &FieldsNamed, container: &Attributes) -> Result<(TokenStream, TokenStream)> {
+    let (mut keys, mut reads, mut schema) = (Vec::new(), Vec::new(), Vec::new());
     for field in &fields.named {
         let name = field.ident.as_ref().expect("the fields are named");
         let attributes = Attributes::parse(&field.attrs)?;
         let key = attributes.rename.clone().unwrap_or_else(|| own_name(name));
-        let read = match attributes.default {
+        let read = match &attributes.default {
             Some(Default::OfType) => quote!(take_or(#key, ::core::default::Default::default)),
+            Some(Default::Value(value)) if is_text(value) => {
+                quote!(take_or(#key, || ::core::convert::Into::into(#value)))
+            }
             Some(Default::Value(value)) => quote!(take_or(#key, || #value)),
             None if container.default.is_some() => quote!(take_or(#key, || default.#name)),
             None => quote!(take(#key)),
         };
-        reads.push(quote!(#name: object.#read?));
+        reads.push(match &attributes.range {
+            None => quote!(#name: object.#read?),
+            Some(range) => {
+                let bounds = schema::sentence(range);
+                quote!(#name: ::wasmill_sdk::__private::ranged(object.#read?, &(#range), #key, #bounds)?)
+            }
+        });
+        schema.push(schema::key(&key, field, &attributes, container.default.is_some()));
         keys.push(key);
     }
     let default = match &container.default {
@@ -67,14 +84,19 @@ fn structure(name: &Ident, fields: &FieldsNamed, container: &Attributes) -> Resu
         Some(Default::OfType) => Some(quote!(let default: #name = ::core::default::Default::default();)),
         Some(Default::Value(value)) => Some(quote!(let default: #name = #value;)),
     };
-    Ok(quote! {
+    let read = quote! {
         let mut object = ::wasmill_sdk::__private::Object::new(value, &[#(#keys),*])?;
         #default
         ::core::result::Result::Ok(#name { #(#reads),* })
-    })
+    };
+    Ok((read, quote!(::wasmill_sdk::Schema::Object(&[#(#schema),*]))))
 }
 
-fn enumeration(name: &Ident, data: &DataEnum) -> Result<TokenStream> {
+fn is_text(value: &Expr) -> bool {
+    matches!(value, Expr::Lit(ExprLit { lit: Lit::Str(_), .. }))
+}
+
+fn enumeration(name: &Ident, data: &DataEnum) -> Result<(TokenStream, TokenStream)> {
     let mut names = Vec::new();
     let mut variants = Vec::new();
     for variant in &data.variants {
@@ -91,19 +113,22 @@ fn enumeration(name: &Ident, data: &DataEnum) -> Result<TokenStream> {
     }
     let last = variants.pop();
     let numbers = 0..variants.len();
-    Ok(quote! {
+    let schema = quote!(::wasmill_sdk::Schema::Words(&[#(#names),*]));
+    let read = quote! {
         ::core::result::Result::Ok(match ::wasmill_sdk::__private::variant(&value, &[#(#names),*])? {
             #(#numbers => #name::#variants,)*
             _ => #name::#last,
         })
-    })
+    };
+    Ok((read, schema))
 }
 
-/// `#[config(default)]`, `#[config(default = 64)]`, `#[config(rename = "type")]`.
+/// `#[config(default)]`, `#[config(default = 64)]`, `#[config(rename = "type")]`, `#[config(range = 1..=100)]`.
 #[derive(std::default::Default)]
 struct Attributes {
     default: Option<Default>,
     rename: Option<String>,
+    range: Option<ExprRange>,
 }
 
 enum Default {
@@ -123,8 +148,12 @@ impl Attributes {
                     found.default = Some(value);
                 } else if meta.path.is_ident("rename") {
                     found.rename = Some(meta.value()?.parse::<LitStr>()?.value());
+                } else if meta.path.is_ident("range") {
+                    found.range = Some(parse_range(&meta.value()?.parse()?)?);
                 } else {
-                    return Err(meta.error("expected `default`, `default = value` or `rename = \"key\"`"));
+                    return Err(
+                        meta.error("expected `default`, `default = value`, `rename = \"key\"` or `range = 1..=100`")
+                    );
                 }
                 Ok(())
             })?;
@@ -133,21 +162,11 @@ impl Attributes {
     }
 }
 
-fn own_name(name: &Ident) -> String {
-    let name = name.to_string();
-    name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
-}
-
-/// `EpochMs` to `epoch_ms`.
-fn snake_case(name: &str) -> String {
-    let mut snake = String::new();
-    for (index, char) in name.chars().enumerate() {
-        if char.is_uppercase() && index > 0 {
-            snake.push('_');
-        }
-        snake.extend(char.to_lowercase());
+fn parse_range(value: &Expr) -> Result<ExprRange> {
+    match value {
+        Expr::Range(range) if range.start.is_some() || range.end.is_some() => Ok(range.clone()),
+        other => Err(Error::new_spanned(other, "a range has at least one end: `1..=100`, `1..` or `..=0.5`")),
     }
-    snake
 }
 
 #[cfg(test)]
@@ -202,7 +221,6 @@ mod tests {
 
     #[test]
     fn variants_are_written_in_snake_case() {
-        assert_eq!(snake_case("EpochMs"), "epoch_ms");
         let code = expand(&parse_quote!(
             enum Config {
                 AllowWhitespace,

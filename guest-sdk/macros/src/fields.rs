@@ -22,6 +22,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         path: #path,
                         kind: <#ty as ::wasmill_sdk::FromSlot<#lifetime>>::KIND,
                         required: <#ty as ::wasmill_sdk::FromSlot<#lifetime>>::REQUIRED,
+                        noun: <#ty as ::wasmill_sdk::FromSlot<#lifetime>>::NOUN,
                         lookup: ::core::option::Option::None,
                     }
                 });
@@ -39,6 +40,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                             );
                             false
                         },
+                        noun: ::wasmill_sdk::Kind::Text.noun(),
                         lookup: ::core::option::Option::Some(::wasmill_sdk::Lookup::ReverseDns),
                     }
                 });
@@ -50,6 +52,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         path: "",
                         kind: ::wasmill_sdk::Kind::Raw,
                         required: false,
+                        noun: ::wasmill_sdk::Kind::Raw.noun(),
                         lookup: ::core::option::Option::None,
                     }
                 });

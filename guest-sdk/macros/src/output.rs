@@ -23,6 +23,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         path: #path,
                         kind: <#ty as ::wasmill_sdk::Written<#lifetime>>::KIND,
                         required: false,
+                        noun: "",
                         lookup: ::core::option::Option::None,
                     }
                 });

@@ -259,6 +259,15 @@ fn exports(kind: Kind, name: &Ident) -> TokenStream {
             type Exported = ::wasmill_sdk::__private::Exported<#name>;
             ::wasmill_sdk::__export_exports_plugin_impl!(Exported with_types_in ::wasmill_sdk::__private::bindings::plugin);
             ::wasmill_sdk::#export!(Exported with_types_in ::wasmill_sdk::__private::bindings::#module);
+
+            // What the config may be, to be read without running the plugin.
+            const SCHEMA: &::wasmill_sdk::Schema =
+                <<<#name as ::wasmill_sdk::Plugin>::Settings as ::wasmill_sdk::Prepare>::Config as ::wasmill_sdk::FromConfig>::SCHEMA;
+            const LENGTH: usize = ::wasmill_sdk::__private::length(SCHEMA);
+            #[used]
+            #[allow(unsafe_code)]
+            #[unsafe(link_section = "wasmill:config-schema")]
+            static SECTION: [u8; LENGTH] = ::wasmill_sdk::__private::json(SCHEMA);
         };
 
         // Natively only tests call the plugin: it is no dead code.

@@ -4,6 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Lifetime, LitStr, Result, Type};
 
+use crate::words::own_name;
+
 /// A struct that a derive stands on.
 pub(crate) struct Structure<'i> {
     pub(crate) name: &'i Ident,
@@ -102,11 +104,6 @@ fn column(field: &syn::Field) -> Result<Column<'_>> {
     }
     let role = role.unwrap_or_else(|| Role::Path(own_name(name)));
     Ok(Column { name, ty: &field.ty, role })
-}
-
-fn own_name(name: &Ident) -> String {
-    let name = name.to_string();
-    name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
 }
 
 /// Keys joined by dots, none of them empty, each backslash before a dot or a backslash.

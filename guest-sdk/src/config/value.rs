@@ -1,6 +1,9 @@
 //! From a JSON value to a config's types.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
+
+use super::schema::Schema;
 
 /// A value of a config.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +98,9 @@ impl ConfigError {
     note = "a config holds `bool`, integers, `f64`, `String`, `Option<T>`, `Vec<T>`, `BTreeMap<String, T>`, `Scalar` and types with `#[derive(wasmill_sdk::Config)]`"
 )]
 pub trait FromConfig: Sized {
+    /// What it may be, for the config's JSON Schema.
+    const SCHEMA: &'static Schema = &Schema::Any;
+
     /// Reads it.
     ///
     /// # Errors
@@ -121,6 +127,8 @@ pub enum Scalar {
 }
 
 impl FromConfig for bool {
+    const SCHEMA: &'static Schema = &Schema::Boolean;
+
     fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
         match value {
             Value::Boolean(boolean) => Ok(boolean),
@@ -130,6 +138,8 @@ impl FromConfig for bool {
 }
 
 impl FromConfig for String {
+    const SCHEMA: &'static Schema = &Schema::Text;
+
     fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
         match value {
             Value::Text(text) => Ok(text),
@@ -139,6 +149,8 @@ impl FromConfig for String {
 }
 
 impl FromConfig for f64 {
+    const SCHEMA: &'static Schema = &Schema::Number;
+
     fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
         match &value {
             Value::Number(token) => match token.parse::<f64>() {
@@ -151,8 +163,10 @@ impl FromConfig for f64 {
 }
 
 macro_rules! integers {
-    ($($type:ty),*) => {$(
+    ($($type:ty: $minimum:literal $maximum:literal),* $(,)?) => {$(
         impl FromConfig for $type {
+            const SCHEMA: &'static Schema = &Schema::Integer { minimum: $minimum, maximum: $maximum };
+
             fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
                 let integer = match &value {
                     Value::Number(token) => token.parse().ok(),
@@ -164,7 +178,12 @@ macro_rules! integers {
     )*};
 }
 
-integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+// A `usize` is that of the component, of 32 bits; what it may be natively does not matter.
+integers! {
+    u8: "0" "255", u16: "0" "65535", u32: "0" "4294967295", u64: "0" "18446744073709551615", usize: "0" "4294967295",
+    i8: "-128" "127", i16: "-32768" "32767", i32: "-2147483648" "2147483647",
+    i64: "-9223372036854775808" "9223372036854775807", isize: "-2147483648" "2147483647",
+}
 
 #[cold]
 fn expected_integer(found: &Value<'_>, min: &dyn std::fmt::Display, max: &dyn std::fmt::Display) -> ConfigError {
@@ -172,6 +191,8 @@ fn expected_integer(found: &Value<'_>, min: &dyn std::fmt::Display, max: &dyn st
 }
 
 impl<T: FromConfig> FromConfig for Option<T> {
+    const SCHEMA: &'static Schema = &Schema::Optional(T::SCHEMA);
+
     fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
         match value {
             Value::Null => Ok(None),
@@ -185,6 +206,8 @@ impl<T: FromConfig> FromConfig for Option<T> {
 }
 
 impl<T: FromConfig> FromConfig for Vec<T> {
+    const SCHEMA: &'static Schema = &Schema::List(T::SCHEMA);
+
     fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
         let elements = match value {
             Value::Array { elements, .. } => elements,
@@ -200,6 +223,8 @@ impl<T: FromConfig> FromConfig for Vec<T> {
 }
 
 impl<T: FromConfig> FromConfig for BTreeMap<String, T> {
+    const SCHEMA: &'static Schema = &Schema::Map(T::SCHEMA);
+
     fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
         let members = match value {
             Value::Object { members, .. } => members,
@@ -216,6 +241,8 @@ impl<T: FromConfig> FromConfig for BTreeMap<String, T> {
 }
 
 impl FromConfig for Scalar {
+    const SCHEMA: &'static Schema = &Schema::Scalar;
+
     fn from_value(value: Value<'_>) -> Result<Self, ConfigError> {
         match value {
             Value::Boolean(boolean) => Ok(Scalar::Boolean(boolean)),
@@ -294,6 +321,57 @@ impl<'j> Object<'j> {
         let index = self.0.iter().position(|(known, _)| known == key)?;
         Some(self.0.swap_remove(index).1)
     }
+}
+
+/// A part of a config that may have a range.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot have a range",
+    note = "`#[config(range = 1..=100)]` stands on an integer or an `f64`, or on an `Option` or a `Vec` of these"
+)]
+pub trait Ranged {
+    /// What is in the range.
+    type Number: PartialOrd;
+
+    /// Whether every number of it is in `range`.
+    fn is_in(&self, range: &impl RangeBounds<Self::Number>) -> bool;
+}
+
+macro_rules! ranged {
+    ($($type:ty),*) => {$(
+        impl Ranged for $type {
+            type Number = Self;
+            fn is_in(&self, range: &impl RangeBounds<Self>) -> bool {
+                range.contains(self)
+            }
+        }
+    )*};
+}
+
+ranged!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f64);
+
+impl<T: Ranged> Ranged for Option<T> {
+    type Number = T::Number;
+    fn is_in(&self, range: &impl RangeBounds<T::Number>) -> bool {
+        self.as_ref().is_none_or(|one| one.is_in(range))
+    }
+}
+
+impl<T: Ranged> Ranged for Vec<T> {
+    type Number = T::Number;
+    fn is_in(&self, range: &impl RangeBounds<T::Number>) -> bool {
+        self.iter().all(|one| one.is_in(range))
+    }
+}
+
+/// The value of a key, if it is in its range.
+#[doc(hidden)]
+pub fn ranged<T: Ranged>(
+    value: T,
+    range: &impl RangeBounds<T::Number>,
+    key: &str,
+    bounds: &str,
+) -> Result<T, ConfigError> {
+    if value.is_in(range) { Ok(value) } else { Err(ConfigError::new(format!("must be {bounds}")).inside(key)) }
 }
 
 /// One of an enum's names: what `#[derive(Config)]` reads an enum from.

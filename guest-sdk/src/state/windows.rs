@@ -93,18 +93,18 @@ impl LastSeen {
 }
 
 /// The n-th number of a value, as [`u64::to_le_bytes`] made it; 0 where the value is shorter.
-fn number(value: &[u8], nth: usize) -> u64 {
+pub(super) fn number(value: &[u8], nth: usize) -> u64 {
     let (numbers, _) = value.as_chunks::<8>();
     numbers.get(nth).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::Host;
     use super::*;
 
     /// What each of these times gives for one key, in batches of every size.
-    fn each<T: PartialEq + std::fmt::Debug>(
+    pub(in super::super) fn each<T: PartialEq + std::fmt::Debug>(
         times: &[i64],
         add: impl Fn(&mut State<'_>, usize, Key, i64) -> T,
     ) -> Vec<T> {

@@ -9,7 +9,6 @@ mod columns;
 mod config;
 mod duration;
 mod entry;
-mod hash;
 mod memory;
 mod rules;
 mod template;

@@ -3,10 +3,10 @@
 use crate::columns::{Columns, Registry};
 use crate::config::RuleSettings;
 use crate::duration::Duration;
-use crate::hash::hash;
 use crate::template::readable;
 use crate::watch::{Watch, What};
 use wasmill_sdk::check_path;
+use wasmill_sdk::state::hash;
 
 /// The shortest window or absence: one second.
 const WITHIN_MIN_NS: i64 = 1_000_000_000;

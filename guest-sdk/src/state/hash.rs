@@ -2,8 +2,10 @@
 
 const MULTIPLIER: u64 = 0xc6a4_a793_5bd1_e995;
 
-/// The hash of `bytes`, another one for each `seed`.
-pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
+/// A hash of `bytes`, another one for each `seed`, and the same for ever, so that it may be stored: Murmur's mixing (Appleby), eight bytes
+/// at a step. It is fast and no secret: who wants to can make bytes that have the same one.
+#[inline]
+pub fn hash(seed: u64, bytes: &[u8]) -> u64 {
     let mut state = seed ^ (bytes.len() as u64).wrapping_mul(MULTIPLIER);
     let (words, rest) = bytes.as_chunks::<8>();
     for word in words {
