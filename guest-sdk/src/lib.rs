@@ -65,6 +65,8 @@ mod field;
 mod fields;
 #[cfg(target_arch = "wasm32")]
 mod guest;
+#[cfg(doctest)]
+mod guide;
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code, reason = "it replaces a function of the C library; the module has the proof")]
 mod heap;
