@@ -46,5 +46,6 @@ pub mod store;
 pub mod summary;
 pub mod terminal;
 pub mod thresholds;
+pub mod torture;
 pub mod upsert;
 pub mod watchdog;
