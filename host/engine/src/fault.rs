@@ -11,6 +11,8 @@ use crate::limits::Limits;
 const FRAMES_MAX: usize = 4;
 /// Bytes of a function's name in a reason.
 const FRAME_BYTES_MAX: usize = 120;
+/// Where the files of Rust's standard library are, as it was built.
+const STANDARD_LIBRARY: &str = "/rustc/";
 /// What Rust's panic handler says after each panic.
 const PANIC_NOTE: &str = "note: run with `RUST_BACKTRACE";
 /// Bytes of a reason about a fault.
@@ -108,20 +110,35 @@ impl Fault {
 /// The innermost functions of the guest, without the language's own panic machinery.
 fn frames(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
-    let text = backtrace.to_string();
-    text.lines()
-        .filter_map(function)
-        .filter(|name| !machinery(name))
-        .take(FRAMES_MAX)
-        .map(|name| clean(&name, FRAME_BYTES_MAX))
-        .collect()
+    frames_in(&backtrace.to_string())
 }
 
-/// The function in a line `0: 0x1f - module!function` of a backtrace. Its own name may have an exclamation mark: the type of what never
-/// returns.
-fn function(line: &str) -> Option<String> {
+/// A function is followed by the line that says where it is, if the plugin was built with line tables.
+fn frames_in(backtrace: &str) -> Vec<String> {
+    let lines: Vec<&str> = backtrace.lines().collect();
+    let frames = lines.iter().enumerate().filter_map(|(n, line)| {
+        let at = lines.get(n + 1).and_then(|next| next.trim_start().strip_prefix("at "));
+        let name = function(line, at.is_some())?;
+        let is_machinery = machinery(&name) || at.is_some_and(|path| path.starts_with(STANDARD_LIBRARY));
+        let place = at.and_then(place).map_or(String::new(), |place| format!(" ({})", clean(&place, FRAME_BYTES_MAX)));
+        (!is_machinery).then(|| clean(&name, FRAME_BYTES_MAX) + &place)
+    });
+    frames.take(FRAMES_MAX).collect()
+}
+
+/// File and line in `/somewhere/src/rules.rs:12:5`: from its crate's `src` on, since the rest is of the machine that built it.
+fn place(path: &str) -> Option<String> {
+    let (path, _column) = path.rsplit_once(':')?;
+    let start = path.rfind("/src/").or_else(|| path.rfind('/')).map_or(0, |slash| slash + 1);
+    Some(path[start..].to_owned())
+}
+
+/// The function in a line `0: 0x1f - module!function` of a backtrace, or `0: 0x1f - function` where its place is known. Its own name may have
+/// an exclamation mark: the type of what never returns.
+fn function(line: &str, has_place: bool) -> Option<String> {
     let name = line.split_once(" - ")?.1.trim();
-    Some(plain(name.split_once('!').map_or(name, |(_, function)| function)))
+    let without_module = name.split_once('!').filter(|_| !has_place);
+    Some(plain(without_module.map_or(name, |(_, function)| function)))
 }
 
 /// A function's name without the hashes that the compiler adds: `core[6d9e98711c484d2e]::f` and `a::f::h29770ea6b04a9ccd`.
@@ -162,10 +179,30 @@ mod tests {
 
     #[test]
     fn function_stands_behind_its_module_whatever_its_type() {
-        let named = |line| function(line).unwrap();
+        let named = |line| function(line, false).unwrap();
         assert_eq!(named("    0:   0x1f - rogue.wasm!rogue::deeds::misdeed"), "rogue::deeds::misdeed");
         assert_eq!(named("    1: 0x2 - <unknown>!std::run::<f, !>"), "std::run::<f, !>");
-        assert_eq!(function("wasm backtrace:"), None);
+        assert_eq!(function("    2: 0x3 - run::<f, !>", true).unwrap(), "run::<f, !>");
+        assert_eq!(function("wasm backtrace:", false), None);
+    }
+
+    #[test]
+    fn frames_have_their_places_where_there_are_any_and_are_without_machinery() {
+        let lines = [
+            "error while executing at wasm backtrace:",
+            "    0:    0xd6 - end::<{closure#0}, !>",
+            "                    at /rustc/59807616e1fa/library/std/src/sys/backtrace.rs:182:18",
+            "    1:    0xdb - rules::check",
+            "                    at /somewhere/rules/src/check.rs:12:5",
+            "              - rules::each",
+            "                    at lib.rs:7:1",
+            "    2:   0xe0 - rules.wasm!core::panicking::panic_fmt",
+            "    3:   0xe1 - rules.wasm!outermost",
+        ];
+        assert_eq!(
+            frames_in(&lines.join("\n")),
+            ["rules::check (src/check.rs:12)", "rules::each (lib.rs:7)", "outermost"]
+        );
     }
 
     #[test]

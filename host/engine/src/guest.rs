@@ -73,6 +73,11 @@ impl Limiter {
         }
     }
 
+    /// Bytes of all memories.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
     /// Lets the memories grow without limit from now on: for the snapshot, which borrows a page of each.
     pub(crate) fn lift_memory(&mut self) {
         self.memory_bytes_max = usize::MAX;

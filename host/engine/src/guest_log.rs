@@ -8,6 +8,7 @@ use wasmill_core::PluginRef;
 
 use crate::abi::Level;
 use crate::limits::Limits;
+use crate::outcome::LogLine;
 
 /// A line as it will be logged.
 pub(crate) type Line = (Level, String);
@@ -190,6 +191,18 @@ pub(crate) fn emit_at(rate: &Rate, plugin: &PluginRef, said: &Said) -> (u64, u64
     let left_out = (said.lines.len() - logged) as u64;
     emit(plugin, &said.lines[..logged], rate.untold(said.suppressed + left_out));
     (logged as u64, left_out)
+}
+
+/// A line as it is handed on, of the plugin with this index.
+pub(crate) fn told(plugin: usize, (level, text): Line) -> LogLine {
+    let level = match level {
+        Level::Trace => tracing::Level::TRACE,
+        Level::Debug => tracing::Level::DEBUG,
+        Level::Info => tracing::Level::INFO,
+        Level::Warn => tracing::Level::WARN,
+        Level::Error => tracing::Level::ERROR,
+    };
+    LogLine { plugin, level, text }
 }
 
 /// Logs lines in the plugin's name.

@@ -114,6 +114,11 @@ impl Instance {
         self.store.get_fuel().unwrap_or(0)
     }
 
+    /// Bytes that its memories have.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.store.data().limiter.memory_bytes() as u64
+    }
+
     /// The limit that kept a memory or a table from growing in the last call.
     pub(crate) fn denied(&self) -> Option<Limit> {
         self.store.data().limiter.denied

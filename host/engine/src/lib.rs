@@ -44,6 +44,6 @@ pub use held::{Held, Limit};
 pub use limits::{Ceilings, Limits, MEMORY_BYTES_CEILING, TABLE_ELEMENTS_CEILING};
 pub use load::{Engine, EngineOptions, InstanceMode, OnOpen, OtherState, Plugin, PluginSpec, StateUse};
 pub use manifest::FIELDS_MAX;
-pub use outcome::{BreakerState, BreakerTurn, Broken, Cost, Faults, Outcome};
+pub use outcome::{BreakerState, BreakerTurn, Broken, Cost, Faults, LogLine, Outcome};
 pub use state::{Clock, LaneMemory, StateDelta, StateRow, StateRows};
 pub use watch::{Running, Watch};

@@ -307,6 +307,11 @@ impl Plugin {
         contract::imports(self.template.pre.engine(), self.template.pre.component())
     }
 
+    /// What it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.template.limits
+    }
+
     /// The digest of its configuration.
     pub fn config_digest(&self) -> Digest {
         self.config_digest

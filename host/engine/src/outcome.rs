@@ -22,8 +22,21 @@ pub struct Outcome {
     pub costs: Vec<Cost>,
     /// How the breakers of plugins turned, in order.
     pub turns: Vec<BreakerTurn>,
+    /// What the plugins said in calls that succeeded, in order, up to their limits for a batch, whether it was logged or not.
+    pub log: Vec<LogLine>,
     /// What changed in the states, one entry for each plugin that keeps any and saw an event.
     pub state: Vec<StateDelta>,
+}
+
+/// A line that a plugin said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Its index in the generation.
+    pub plugin: usize,
+    /// How grave it is.
+    pub level: tracing::Level,
+    /// The line, without control characters.
+    pub text: String,
 }
 
 /// A breaker that turned.
@@ -81,6 +94,8 @@ pub struct Cost {
     pub faults: Faults,
     /// Instances that were made.
     pub instances: u64,
+    /// Bytes that the memories of its largest instance had at the end of a call. Memories never shrink.
+    pub memory_bytes: u64,
     /// Bytes that calls were handed.
     pub bytes_in: u64,
     /// Bytes that they answered with.
@@ -245,6 +260,7 @@ impl Cost {
         self.skipped += other.skipped;
         self.faults.add(&other.faults);
         self.instances += other.instances;
+        self.memory_bytes = self.memory_bytes.max(other.memory_bytes);
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.log_lines += other.log_lines;

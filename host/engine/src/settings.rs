@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm,
+    WasmBacktraceDetails,
 };
 
 use crate::limits::TABLE_ELEMENTS_CEILING;
@@ -87,6 +88,8 @@ fn common(level: OptLevel) -> Config {
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
+        // Else a variable of the environment would decide, which the compile child does not have.
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
         .cranelift_opt_level(level)
         .memory_reservation(MEMORY_RESERVATION);
     config

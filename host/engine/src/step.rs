@@ -229,6 +229,7 @@ impl Ongoing<'_> {
         self.lend_state(&mut instance, events).map_err(Failure::Broken)?;
         let done = self.ask(&mut instance, events);
         self.take_state_back(&mut instance, done.is_ok());
+        self.cost.memory_bytes = self.cost.memory_bytes.max(instance.memory_bytes());
         let fuel = self.run.fuel.saturating_sub(instance.fuel_left());
         self.cost.fuel += fuel;
         let said = instance.said();
@@ -367,6 +368,7 @@ impl Ongoing<'_> {
             cost.held.count(Limit::LogLinesPerSecond, left_out);
             cost.held.count(Limit::LogLineBytes, said.cut);
         }
+        outcome.log.extend(said.lines.into_iter().map(|line| guest_log::told(run.index, line)));
         cost.nanos = start.elapsed().as_nanos() as u64;
         let limit_ms = run.plugin.template().limits.slow_batch_ms;
         if cost.nanos / 1_000_000 > limit_ms {
