@@ -286,9 +286,12 @@ pub struct PipeArgs {
     /// Its limits, a JSON object as under `limits:` in its YAML file
     #[arg(long, default_value = "{}")]
     pub limits: String,
-    /// Grants it reverse DNS, with these answers: a JSON object of addresses and their names
+    /// Grants it reverse DNS, with these answers: a JSON object of addresses and their names, null, or {"name","delay_ms","fails"}
     #[arg(long, value_name = "JSON")]
     pub reverse_dns: Option<String>,
+    /// Keeps compiled code in this folder, so that the next process has it at once
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -156,12 +156,16 @@ impl StoredHeader {
 }
 
 /// What [`insert_bytes`] wrote: text, or base64, or nothing.
-fn bytes(text: Option<String>, base64: Option<String>) -> Result<Option<Vec<u8>>, serde_json::Error> {
+///
+/// # Errors
+/// When the base64 is none.
+pub fn bytes(text: Option<String>, base64: Option<String>) -> Result<Option<Vec<u8>>, serde_json::Error> {
     let decoded = base64.map(|text| STANDARD.decode(text)).transpose().map_err(serde_json::Error::custom)?;
     Ok(text.map(String::into_bytes).or(decoded))
 }
 
-fn insert_bytes(object: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>) {
+/// Puts bytes into an object: as text under `name` where they are UTF-8, else as base64 under `NAME_base64`; nothing for `None`.
+pub fn insert_bytes(object: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>) {
     let Some(bytes) = bytes else { return };
     match str::from_utf8(bytes) {
         Ok(text) => object.insert(name.to_owned(), Value::from(text)),

@@ -137,7 +137,8 @@ fn stateful(generation: &Generation) -> impl Iterator<Item = &Arc<Plugin>> {
     generation.plugins().iter().filter(|plugin| plugin.state().is_some())
 }
 
-fn other_version(plugin: &Plugin, found: u32) -> StoreError {
+/// Why `plugin` cannot go on with state of the version `found`, and what to do.
+pub fn other_version(plugin: &Plugin, found: u32) -> StoreError {
     let version = plugin.state().map_or(0, |state| state.version);
     StoreError::Setup(format!(
         "the plugin {} ({}) keeps state of version {version}, and what is stored of it has version {found}; put the plugin back \

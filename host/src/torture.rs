@@ -13,7 +13,7 @@ mod values;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use wasmill_core::{DEPTH_MAX, Field, FieldKind, Path};
+use wasmill_core::{DEPTH_MAX, Field, FieldKind, PATH_KEYS_MAX};
 
 use payload::{duplicated, with, with_member};
 
@@ -77,19 +77,23 @@ pub fn events_like(reads: &[Field], sample: &Value) -> Vec<Hostile> {
     let mut events = vec![untouched()];
     events.extend(no_events(harmless.as_bytes()));
     events.extend(odd_objects(&harmless, sample));
-    let fields = fields(reads);
-    for (n, path) in fields.iter().enumerate() {
-        events.extend(of_field(n, path.keys(), sample));
+    let fields = fields(reads, sample);
+    for (n, keys) in fields.iter().enumerate() {
+        events.extend(of_field(n, keys, sample));
     }
-    events.extend(parents(&fields).iter().flat_map(|path| of_parent(path.keys(), sample)));
+    events.extend(parents(&fields).iter().flat_map(|keys| of_parent(keys, sample)));
     events.extend(values::TIMES_NS.map(|time| Hostile::at(time, harmless.as_bytes())));
     events.push(untouched());
     events
 }
 
-/// An event with a value of its kind in every field.
+/// An event with a value of its kind in every field; with one of each type for a plugin that reads whole payloads.
 pub fn sample(reads: &[Field]) -> Value {
     let mut sample = json!({});
+    if reads.iter().any(|field| field.kind == FieldKind::Raw) {
+        sample =
+            json!({ "boolean": true, "list": [1, "b", null], "number": 7, "object": { "a": 0.25 }, "text": "text" });
+    }
     for field in reads {
         let value = match (field.lookup, field.kind) {
             (Some(_), _) => json!("192.0.2.7"),
@@ -114,21 +118,36 @@ pub fn sample(reads: &[Field]) -> Value {
     sample
 }
 
-/// The paths of the fields, each once.
-fn fields(reads: &[Field]) -> Vec<&Path> {
-    let mut paths: Vec<&Path> = Vec::new();
+/// The keys of each field, once; of a plugin that reads whole payloads the members of the sample are fields too.
+fn fields(reads: &[Field], sample: &Value) -> Vec<Vec<String>> {
+    let mut fields: Vec<Vec<String>> = Vec::new();
     for path in reads.iter().filter_map(|field| field.path.as_ref()) {
-        if !paths.contains(&path) {
-            paths.push(path);
+        if !fields.iter().any(|keys| keys == path.keys()) {
+            fields.push(path.keys().to_vec());
         }
     }
-    paths
+    if reads.iter().any(|field| field.kind == FieldKind::Raw) {
+        let mut objects = vec![(Vec::new(), sample)];
+        while let Some((above, object)) = objects.pop() {
+            for (name, value) in object.as_object().into_iter().flatten() {
+                let keys = [above.as_slice(), std::slice::from_ref(name)].concat();
+                // What is deeper than a path can be is as the sample has it.
+                if value.is_object() && keys.len() < PATH_KEYS_MAX {
+                    objects.push((keys.clone(), value));
+                }
+                if !fields.contains(&keys) {
+                    fields.push(keys);
+                }
+            }
+        }
+    }
+    fields
 }
 
 /// What is above fields and none itself.
-fn parents(fields: &[&Path]) -> BTreeSet<Path> {
-    let above = fields.iter().flat_map(|path| path.ancestors());
-    above.filter(|parent| !fields.contains(&parent)).collect()
+fn parents(fields: &[Vec<String>]) -> BTreeSet<Vec<String>> {
+    let above = fields.iter().flat_map(|keys| (1..keys.len()).map(|length| keys[..length].to_vec()));
+    above.filter(|parent| !fields.contains(parent)).collect()
 }
 
 /// Payloads that the host refuses.

@@ -17,8 +17,11 @@ fn reads() -> Vec<Field> {
         field("a.b", FieldKind::Json),
         Field { lookup, ..field("ip", FieldKind::Text) },
         field("ok", FieldKind::Boolean),
-        Field { path: None, ..field("raw", FieldKind::Raw) },
     ]
+}
+
+fn raw() -> Field {
+    Field { path: None, ..field("raw", FieldKind::Raw) }
 }
 
 /// The codes with which the host refuses events before any plugin.
@@ -39,7 +42,7 @@ fn refused(events: &[Hostile]) -> Vec<Option<String>> {
 
 #[test]
 fn the_host_refuses_those_with_a_code_by_it_and_no_other() {
-    for reads in [reads(), Vec::new()] {
+    for reads in [reads(), vec![raw()], Vec::new()] {
         let events = events(&reads);
         for (event, code) in events.iter().zip(refused(&events)) {
             assert_eq!(code.as_deref(), event.code, "{}", event.what);
@@ -79,6 +82,14 @@ fn each_field_and_what_is_above_it_is_absent_null_and_of_every_type_once() {
     assert_eq!(with("a.b.n: 9223372036854775808"), format!(r#"{{{rest},"a":{{"b":{{"n":9223372036854775808}}}}}}"#));
     assert_eq!(with("a.b.n: null, then 7"), format!(r#"{{{rest},"a":{{"b":{{"n":null,"n":7}}}}}}"#));
     assert_eq!(with("a: []"), format!(r#"{{{rest},"a":[]}}"#));
+}
+
+#[test]
+fn members_of_a_sample_are_fields_of_whoever_reads_whole_payloads() {
+    let events = events_like(&[raw()], &json!({ "a": { "b": 1 } }));
+    for what in ["a: absent", "a: null", "a.b: null", "a.b: 1e309", "a.b: 1, then null"] {
+        assert_eq!(events.iter().filter(|event| event.what == what).count(), 1, "{what}");
+    }
 }
 
 #[test]
