@@ -47,7 +47,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("host/expr", &[], &[]),
     ("guest-sdk", &["wasmill-sdk-macros"], &[]),
     ("guest-sdk/macros", &[], &["wasmill-sdk"]),
-    ("guest-sdk/harness", &[], &[]),
+    ("guest-sdk/harness", &["wasmill-sdk"], &[]),
     ("plugins", &["wasmill-sdk", "wasmill-expr"], &["wasmill-harness"]),
     ("tests/guests", &["wasmill-sdk", "wasmill-expr"], &["wasmill-harness"]),
     ("tests/xtask", &[], &[]),

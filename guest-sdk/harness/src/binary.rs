@@ -3,17 +3,26 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+
+/// What makes a binary where there is none.
+const GET_BINARY: &str = "cargo build --release -p wasmill";
 
 /// The binary: `WASMILL_BIN`, else the workspace's release build, else the PATH.
 ///
 /// # Errors
-/// When there is none; says what to run.
+/// When there is none; says what to do.
 pub fn wasmill_binary() -> anyhow::Result<PathBuf> {
     let built = target_folders().into_iter().map(|target| target.join("release/wasmill"));
     let on_path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&on_path).map(|folder| folder.join("wasmill")).collect::<Vec<_>>();
-    find(named("WASMILL_BIN"), built.chain(on_path), "wasmill", "cargo build --release -p wasmill")
+    match find(named("WASMILL_BIN"), built.chain(on_path), "wasmill", GET_BINARY) {
+        // Whoever writes a plugin has no source of it.
+        Err(_) if named("WASMILL_BIN").is_none() && !is_ours() => {
+            bail!("there is no wasmill, which runs the plugin: put its binary on the PATH, or name it in WASMILL_BIN")
+        }
+        found => found,
+    }
 }
 
 /// The component of a package: `WASMILL_PLUGIN`, else in the folder `WASMILL_PLUGINS`, else what `cargo xtask plugins` built in
@@ -22,11 +31,28 @@ pub fn wasmill_binary() -> anyhow::Result<PathBuf> {
 /// # Errors
 /// When it has not been built; says what to run.
 pub fn plugin_file(package: &str) -> anyhow::Result<PathBuf> {
-    let name = format!("{package}.wasm");
+    find(named("WASMILL_PLUGIN"), candidates(package), &format!("{package}.wasm"), "cargo xtask plugins")
+}
+
+/// The same, where there is one.
+///
+/// # Errors
+/// When a variable names one that is not there.
+pub(crate) fn built_plugin(package: &str) -> anyhow::Result<Option<PathBuf>> {
+    let is_named = named("WASMILL_PLUGIN").is_some();
+    if is_named || candidates(package).any(|file| file.is_file()) { plugin_file(package).map(Some) } else { Ok(None) }
+}
+
+fn candidates(package: &str) -> impl Iterator<Item = PathBuf> {
     let folder = named("WASMILL_PLUGINS").map(|(_, folder)| folder);
     let built = workspace().map(|root| root.join("target/plugins"));
-    let candidates = folder.into_iter().chain(built).map(|folder| folder.join(&name));
-    find(named("WASMILL_PLUGIN"), candidates, &name, "cargo xtask plugins")
+    let name = format!("{package}.wasm");
+    folder.into_iter().chain(built).map(move |folder| folder.join(&name))
+}
+
+/// Whether the crate under test is of the workspace that makes the binary.
+fn is_ours() -> bool {
+    workspace().is_some_and(|root| root.join("host/src/main.rs").is_file())
 }
 
 /// A variable that holds a path, with its name.
@@ -61,9 +87,20 @@ fn target_folders() -> Vec<PathBuf> {
     named.into_iter().chain(workspace().map(|root| root.join("target"))).collect()
 }
 
+/// The folder of the crate under test: cargo says it, and else tests run in it.
+///
+/// # Errors
+/// When there is no working folder.
+pub(crate) fn package_folder() -> anyhow::Result<PathBuf> {
+    match env::var_os("CARGO_MANIFEST_DIR") {
+        Some(folder) => Ok(folder.into()),
+        None => env::current_dir().context("the folder of the crate is not known"),
+    }
+}
+
 /// The folder of the outermost `Cargo.lock` at or above the crate under test.
-fn workspace() -> Option<PathBuf> {
-    let here = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| env::current_dir().ok())?;
+pub(crate) fn workspace() -> Option<PathBuf> {
+    let here = package_folder().ok()?;
     here.ancestors().filter(|folder| folder.join("Cargo.lock").is_file()).last().map(Path::to_owned)
 }
 

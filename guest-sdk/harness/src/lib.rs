@@ -2,52 +2,89 @@
 //!
 //! The harness starts the `wasmill` binary and drives it over a pipe, so the component runs with the limits, the sandbox and the
 //! failure handling that it will meet, and nobody builds an engine to test a plugin. The binary is what `WASMILL_BIN` names, else
-//! the one of this workspace's target folder, else `wasmill` on the PATH.
+//! the one of this workspace's target folder, else `wasmill` on the PATH. The component is built by [`Harness::this_plugin`].
 //!
 //! ```no_run
 //! use serde_json::json;
 //! use wasmill_harness::Harness;
 //!
-//! let mut harness = Harness::new("target/plugins/validate-event.wasm").config(json!({})).start()?;
-//! let run = harness.run(&[r#"{"severity":"INFO"}"#])?;
-//! assert!(run.events[0].passed());
+//! let plugin = Harness::this_plugin().config(json!({ "allowed": ["INFO"] }));
+//! let run = plugin.start()?.run([r#"{"severity":"INFO"}"#, r#"{"severity":"LOUD"}"#])?;
+//! run.event(0).assert_unchanged().assert_field("severity", "INFO");
+//! run.event(1).assert_rejected("bad_severity");
+//!
+//! // Nothing that can stand in an event has it trap, and its answers depend on nothing but the event.
+//! plugin.torture();
 //! # Ok::<(), anyhow::Error>(())
 //! ```
+//!
+//! | I want to test | then |
+//! |---|---|
+//! | what becomes of an event | [`Running::run`], [`Run::event`] and what [`Checked`] asserts |
+//! | events by bytes, from a type, at a time | [`Event`] |
+//! | many events that a generator makes | [`Events::any`], which tells its seed |
+//! | every hostile event there is | [`Harness::torture`], [`Harness::torture_like`] |
+//! | that it answers natively as in the sandbox | [`Harness::assert_native_equals_wasm`] |
+//! | that an answer depends on the event alone | [`Harness::assert_deterministic`], [`Harness::assert_cut_invariant`] |
+//! | that nothing changes unnoticed, and what it costs | [`Harness::assert_golden`] |
+//! | state | [`Running::seed`], [`Running::state`], [`Running::restart`], [`Running::replay`] |
+//! | a new version or configuration while it runs | [`Running::swap`] |
+//! | look-ups that are late or fail | [`Names`], [`Running::set_lookups`] |
 
+mod assertions;
 mod binary;
+mod checked;
+mod component;
+mod event;
+mod fuel;
+mod golden;
+/// The guide for authors, whose examples are compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/plugins/testing.md")]
+mod guide {}
+mod names;
+mod native;
 mod outcome;
+mod report;
+mod running;
+mod state;
+mod torture;
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 pub use binary::{plugin_file, wasmill_binary};
-pub use outcome::{EventOutcome, Run};
+pub use checked::Checked;
+pub use event::{Event, Events};
+pub use fastrand::Rng as Random;
+pub use names::Names;
+pub use native::Native;
+pub use outcome::{EventOutcome, LogLine, Run};
+pub use running::Running;
+pub use state::{Entry, State};
 
-/// A plugin that is to be loaded.
+/// A plugin that is to be loaded: its file, its configuration, its limits and what its look-ups are answered.
 #[derive(Clone, Debug)]
 pub struct Harness {
-    file: PathBuf,
+    file: Option<PathBuf>,
     config: Value,
     limits: Value,
-    names: Option<Value>,
+    names: Option<Names>,
+    fuel_growth_percent: u32,
 }
 
 impl Harness {
     /// The component in `file`.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), config: json!({}), limits: json!({}), names: None }
+        Self { file: Some(file.into()), ..Self::this_plugin() }
     }
 
-    /// The component of the crate under test, as `cargo xtask plugins` (or the path in `WASMILL_PLUGIN`) provides it.
-    ///
-    /// # Errors
-    /// When it has not been built.
-    pub fn this_plugin(package: &str) -> anyhow::Result<Self> {
-        Ok(Self::new(plugin_file(package)?))
+    /// The component of the crate under test: what `WASMILL_PLUGIN` names, else the crate's in the folder `WASMILL_PLUGINS` or in
+    /// `target/plugins` of its workspace; where there is none it is built, in a folder of its own inside of the target folder, once
+    /// for all tests that run.
+    pub fn this_plugin() -> Self {
+        Self { file: None, config: json!({}), limits: json!({}), names: None, fuel_growth_percent: 5 }
     }
 
     /// Its configuration, a JSON object.
@@ -65,111 +102,43 @@ impl Harness {
     /// Grants it reverse DNS, which answers with these names; all other addresses have none.
     #[must_use]
     pub fn reverse_dns(self, names: &[(&str, &str)]) -> Self {
-        let names = names.iter().map(|(address, name)| ((*address).to_owned(), json!(name))).collect();
-        Self { names: Some(Value::Object(names)), ..self }
+        self.lookups(names.iter().fold(Names::new(), |all, (address, name)| all.name(address, name)))
+    }
+
+    /// Grants it look-ups, which are answered so.
+    #[must_use]
+    pub fn lookups(self, names: Names) -> Self {
+        Self { names: Some(names), ..self }
+    }
+
+    /// By how much the fuel of a golden batch may grow beyond what `fuel.lock` says, in percent; 5 unless it is said.
+    #[must_use]
+    pub fn fuel_growth(self, percent: u32) -> Self {
+        Self { fuel_growth_percent: percent, ..self }
     }
 
     /// Loads it.
     ///
     /// # Errors
-    /// Why the engine refuses it, in the words that an operator would read; or that there is no `wasmill` binary.
-    pub fn start(self) -> anyhow::Result<Running> {
-        let binary = wasmill_binary()?;
-        let mut child = Command::new(&binary)
-            .args(["plugin", "pipe"])
-            .arg(&self.file)
-            .args(["--config", &self.config.to_string(), "--limits", &self.limits.to_string()])
-            .args(self.names.iter().flat_map(|names| ["--reverse-dns".to_owned(), names.to_string()]))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let input = child.stdin.take().context("the child has no standard input")?;
-        let output = BufReader::new(child.stdout.take().context("the child has no standard output")?);
-        let mut running = Running { child, input, output, loaded: Value::Null };
-        running.loaded = running.read()?["loaded"].take();
-        Ok(running)
+    /// Why the engine refuses it, in the words that an operator would read; or that there is no `wasmill` binary, or that the crate
+    /// cannot be built.
+    pub fn start(&self) -> anyhow::Result<Running> {
+        Running::start(self)
     }
 
-    /// Loads it anew and runs the payloads in batches of at most `size`. Events and alerts are the same whatever the size: the
-    /// engine promises it of every plugin that is a pure function of its event.
+    /// Runs one batch in a process of its own.
     ///
     /// # Errors
     /// As for [`Harness::start`] and [`Running::run`].
-    pub fn run_cut(&self, payloads: &[&str], size: usize) -> anyhow::Result<Run> {
-        let mut running = self.clone().start()?;
-        let mut whole = Run { events: Vec::new(), alerts: Vec::new(), fuel: 0 };
-        for batch in payloads.chunks(size.max(1)) {
-            let run = running.run(batch)?;
-            whole.events.extend(run.events);
-            whole.alerts.extend(run.alerts);
-            whole.fuel += run.fuel;
+    pub fn run(&self, events: impl Into<Events>) -> anyhow::Result<Run> {
+        self.start()?.run(events)
+    }
+
+    /// Where its component is.
+    fn component(&self) -> anyhow::Result<PathBuf> {
+        match &self.file {
+            Some(file) => Ok(file.clone()),
+            None => component::of_this_crate(),
         }
-        Ok(whole)
-    }
-
-    /// Runs the payloads as one batch and cut into batches of several sizes, and gives what came of the one batch.
-    ///
-    /// # Panics
-    /// When an event or an alert depends on where batches are cut, or the plugin is broken.
-    pub fn assert_cut_invariant(&self, payloads: &[&str]) -> Run {
-        let run = |size| self.run_cut(payloads, size).unwrap_or_else(|error| panic!("in batches of {size}: {error:#}"));
-        let whole = run(payloads.len());
-        for size in [1, 7, 100] {
-            let cut = run(size);
-            assert_eq!((&cut.events, &cut.alerts), (&whole.events, &whole.alerts), "in batches of {size}");
-        }
-        whole
-    }
-}
-
-/// A loaded plugin. Dropping it ends its process.
-#[derive(Debug)]
-pub struct Running {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    /// What the engine says of the plugin: name, version, digest.
-    pub loaded: Value,
-}
-
-impl Running {
-    /// Runs one batch of payloads whose records have the timestamp 0 (1970).
-    ///
-    /// # Errors
-    /// When the plugin is broken.
-    pub fn run(&mut self, payloads: &[&str]) -> anyhow::Result<Run> {
-        self.run_at(0, payloads)
-    }
-
-    /// Runs one batch of payloads whose records have this timestamp, milliseconds since 1970.
-    ///
-    /// # Errors
-    /// When the plugin is broken.
-    pub fn run_at(&mut self, timestamp_ms: i64, payloads: &[&str]) -> anyhow::Result<Run> {
-        let event = |payload: &&str| json!({ "payload": payload, "timestamp_ms": timestamp_ms });
-        let events: Vec<Value> = payloads.iter().map(event).collect();
-        writeln!(self.input, "{}", json!({ "events": events })).context("the engine has ended")?;
-        serde_json::from_value(self.read()?).context("the engine's answer cannot be read")
-    }
-
-    fn read(&mut self) -> anyhow::Result<Value> {
-        let mut line = String::new();
-        if self.output.read_line(&mut line)? == 0 {
-            bail!("the engine has ended without an answer; its messages are on standard error");
-        }
-        let mut answer: Value = serde_json::from_str(&line)?;
-        match answer["error"].take() {
-            Value::String(reason) => bail!(reason),
-            _ => Ok(answer),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

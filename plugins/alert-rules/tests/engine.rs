@@ -3,12 +3,10 @@
 
 use alert_rules::raise_alerts;
 use serde_json::{Value, json};
-use wasmill_harness::{Harness, Run};
-use wasmill_sdk::{Alert, Loaded, Severity};
+use wasmill_harness::{Event, Events, Harness, Native, Random, Run};
 
 fn plugin(rules: &Value) -> Harness {
-    let config = json!({ "rules": rules });
-    Harness::this_plugin("alert-rules").expect("`cargo xtask plugins` builds it").config(config)
+    Harness::this_plugin().config(json!({ "rules": rules }))
 }
 
 fn run(rules: &Value, events: &[&str]) -> Run {
@@ -22,9 +20,7 @@ fn rule(name: &str, when: &str) -> Value {
 
 /// The rules that matched, by event.
 fn matched(run: &Run) -> Vec<Vec<&str>> {
-    let offset = |alert: &Value| alert["origin"]["offset"].as_u64().expect("an offset") as usize;
-    let of = |event: usize| run.alerts.iter().filter(move |alert| offset(alert) == event);
-    (0..run.events.len()).map(|event| of(event).filter_map(|alert| alert["rule"].as_str()).collect()).collect()
+    (0..run.events.len()).map(|event| run.event(event).rules()).collect()
 }
 
 #[test]
@@ -200,7 +196,7 @@ fn many_rules() -> Value {
     whens.iter().map(rule).collect()
 }
 
-fn any_events(count: usize, seed: u64) -> Vec<String> {
+fn any_event(random: &mut Random) -> String {
     const VALUES: [&str; 19] = [
         "null",
         "true",
@@ -222,57 +218,26 @@ fn any_events(count: usize, seed: u64) -> Vec<String> {
         "[]",
         r#"[1,"x"]"#,
     ];
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut event = || {
-        let mut fields = Vec::new();
-        for field in ["s", "n", "b", "o", "l"] {
-            if random.u8(..) < 200 {
-                fields.push(format!(r#""{field}":{}"#, VALUES[random.usize(..VALUES.len())]));
-            }
+    let mut fields = Vec::new();
+    for field in ["s", "n", "b", "o", "l"] {
+        if random.u8(..) < 200 {
+            fields.push(format!(r#""{field}":{}"#, VALUES[random.usize(..VALUES.len())]));
         }
-        format!("{{{}}}", fields.join(","))
-    };
-    (0..count).map(|_| event()).collect()
+    }
+    format!("{{{}}}", fields.join(","))
 }
 
 #[test]
-fn alerts_do_not_depend_on_where_batches_are_cut() {
-    let events = any_events(1_000, 13);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+fn alerts_do_not_depend_on_where_batches_are_cut_nor_on_the_process() {
+    let events = Events::any(1_000, any_event);
     let whole = plugin(&many_rules()).assert_cut_invariant(&events);
     assert!(whole.alerts.len() > 500);
+    plugin(&many_rules()).assert_deterministic(&events);
 }
 
 #[test]
 fn the_component_raises_what_the_function_does_natively() {
-    let seed = fastrand::u64(..);
-    let events = any_events(3_000, seed);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
-    let native = Loaded::<raise_alerts>::configure(&json!({ "rules": many_rules() }).to_string());
-    let expected = native.expect("the rules are right").evaluate_json(&events);
-    let run = run(&many_rules(), &events);
-    assert_eq!(run.alerts.len(), expected.len(), "seed {seed}");
-    for ((event, expected), alert) in expected.iter().zip(&run.alerts) {
-        assert_eq!(*alert, as_sinks_get_it(*event, expected, alert), "seed {seed}, {}", events[*event as usize]);
-    }
-}
-
-/// The alert of the native function with what only the engine adds.
-fn as_sinks_get_it(event: u32, alert: &Alert, engine: &Value) -> Value {
-    let severity = match alert.severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-        Severity::Critical => "critical",
-    };
-    let mut expected = engine.clone();
-    expected["rule"] = alert.rule.as_str().into();
-    expected["key"] = alert.key.as_str().into();
-    expected["summary"] = alert.summary.as_str().into();
-    expected["severity"] = severity.into();
-    expected["origin"]["offset"] = event.into();
-    expected["labels"] = alert.labels.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-    expected
+    plugin(&many_rules()).assert_native_equals_wasm(&Native::alerter::<raise_alerts>(), Events::any(3_000, any_event));
 }
 
 /// Rules that remember something, of each kind.
@@ -288,28 +253,63 @@ fn counting_rules() -> Value {
     ])
 }
 
+/// Events whose time goes on, and at times back.
+fn any_events_in_time(count: usize) -> Events {
+    let mut now_ms = 1_795_250_700_000;
+    Events::any(count, |random| {
+        now_ms += random.i64(-30..150);
+        Event::from(any_event(random)).at_ms(now_ms)
+    })
+}
+
 #[test]
 fn the_component_counts_as_the_function_does_natively_from_batch_to_batch() {
-    let seed = fastrand::u64(..);
-    let mut random = fastrand::Rng::with_seed(seed);
-    let native = Loaded::<raise_alerts>::configure(&json!({ "rules": counting_rules() }).to_string());
-    let native = native.expect("the rules are right");
+    let native = Native::alerter::<raise_alerts>();
+    let run = plugin(&counting_rules()).assert_native_equals_wasm(&native, any_events_in_time(1_200));
+    assert!(run.alerts.len() > 100, "{} alerts", run.alerts.len());
+}
+
+#[test]
+fn counts_are_the_same_wherever_batches_are_cut_and_after_a_restart_and_a_replay() {
+    let events = any_events_in_time(600);
+    let whole = plugin(&counting_rules()).assert_cut_invariant(&events);
+    plugin(&counting_rules()).assert_deterministic(&events);
+    let events: Vec<&Event> = events.iter().collect();
     let mut running = plugin(&counting_rules()).start().expect("the rules are right");
-    let (mut now_ms, mut first) = (1_795_250_700_000, 0);
-    let mut raised = 0;
-    for batch in 0..60 {
-        now_ms += random.i64(-500..3_000);
-        let events = any_events(random.usize(1..40), seed ^ batch);
-        let events: Vec<&str> = events.iter().map(String::as_str).collect();
-        let timed: Vec<(&str, i64)> = events.iter().map(|event| (*event, now_ms * 1_000_000)).collect();
-        let expected = native.evaluate_json(&timed);
-        let run = running.run_at(now_ms, &events).expect("the plugin is not broken");
-        assert_eq!(run.alerts.len(), expected.len(), "seed {seed}, batch {batch}");
-        for ((event, expected), alert) in expected.iter().zip(&run.alerts) {
-            assert_eq!(*alert, as_sinks_get_it(first + *event, expected, alert), "seed {seed}, batch {batch}");
-        }
-        raised += expected.len();
-        first += events.len() as u32;
+    let mut alerts = Vec::new();
+    for batch in events.chunks(100) {
+        let batch: Events = batch.iter().copied().collect();
+        let run = running.run(&batch).expect("the plugin is not broken");
+        assert_eq!(running.replay().expect("there is a batch").alerts, run.alerts);
+        alerts.extend(run.alerts);
+        running.restart().expect("it goes on");
     }
-    assert!(raised > 100, "{raised} alerts, seed {seed}");
+    assert_eq!(alerts, whole.alerts);
+}
+
+#[test]
+fn counts_go_on_when_the_rules_change() {
+    let rate = |more_than: u32| {
+        json!([{ "name": "rate", "when": "true", "severity": "error", "key": "s", "summary": "{$count}",
+                 "rate": { "more_than": more_than, "within": "20s" } }])
+    };
+    let mut running = plugin(&rate(3)).start().expect("the rules are right");
+    let two = [r#"{"s":"a"}"#; 2];
+    assert_eq!(running.run(two).expect("it runs").alerts.len(), 0);
+    assert!(running.state().expect("it counts").entries.len() == 1);
+    running.swap(&plugin(&rate(2))).expect("the state is of the same version");
+    running.run(two).expect("it runs").event(0).assert_alert("rate");
+}
+
+#[test]
+fn nothing_that_can_stand_in_an_event_has_it_trap() {
+    // A pattern costs by the byte, and over hundreds of kilobytes more than an event may burn unless an operator says so.
+    plugin(&many_rules()).limits(json!({ "fuel_per_event": 2_000_000_000 })).torture();
+    plugin(&counting_rules()).torture_like(&json!({ "s": "a", "b": true, "n": 1, "o": { "k": 1 }, "l": [1] }));
+}
+
+#[test]
+fn golden_events_come_to_what_they_came_to_and_cost_no_more() {
+    plugin(&many_rules()).assert_golden("rules");
+    plugin(&counting_rules()).assert_golden("counts");
 }

@@ -1,27 +1,17 @@
 //! The component in the engine of production: what is cleaned and what is left, hostile events, refused configurations, the same
 //! bytes however batches are cut and as the function gives natively, and what it costs.
 
-use std::collections::BTreeMap;
-
 use enrich_clean::enrich_clean;
 use serde_json::{Value, json};
-use wasmill_harness::{EventOutcome, Harness, Run};
-use wasmill_sdk::Loaded;
+use wasmill_harness::{Events, Harness, Native, Random, Run};
 
 fn plugin(config: &Value) -> Harness {
-    Harness::this_plugin("enrich-clean").expect("`cargo xtask plugins` builds it").config(config.clone())
+    Harness::this_plugin().config(config.clone())
 }
 
 fn run(config: &Value, events: &[&str]) -> Run {
     let mut running = plugin(config).start().expect("the configuration is right");
     running.run(events).expect("the plugin is not broken")
-}
-
-fn payload(outcome: &EventOutcome) -> &str {
-    match outcome {
-        EventOutcome::Passed { payload } => payload,
-        other => panic!("the event goes on: {other:?}"),
-    }
 }
 
 fn with_counts() -> Value {
@@ -50,8 +40,9 @@ fn an_event_whose_fields_are_clean_keeps_its_bytes() {
         r#"{"http":"password=x"}"#,
         "{}",
     ];
-    for (event, outcome) in events.iter().zip(run(&with_counts(), &events).events) {
-        assert_eq!(payload(&outcome), *event);
+    let run = run(&with_counts(), &events);
+    for n in 0..events.len() {
+        run.event(n).assert_unchanged();
     }
 }
 
@@ -60,7 +51,7 @@ fn only_the_fields_that_are_not_clean_are_written() {
     let event =
         r#"{"message":"\u0061 clean","http":{"url":"a://b:c@d"},"metadata":{"cleaned":{"secrets":"forged","x":1}}}"#;
     let run = run(&with_counts(), &[event]);
-    let written = payload(&run.events[0]);
+    let written = run.events[0].payload().expect("it goes on");
     assert!(written.starts_with(r#"{"message":"\u0061 clean","http":{"url":"a://b:***@d"}"#), "{written}");
     let cleaned = &run.events[0].json()["metadata"]["cleaned"];
     assert_eq!((&cleaned["secrets"], &cleaned["x"]), (&json!(1), &json!(1)));
@@ -99,7 +90,7 @@ fn a_wrong_configuration_is_refused_with_a_sentence() {
 }
 
 /// Texts of pieces that are cleaned, whole and broken.
-fn any_events(count: usize, seed: u64) -> Vec<String> {
+fn any_event(random: &mut Random) -> String {
     const PIECES: &[&str] = &[
         "password",
         "token",
@@ -140,9 +131,8 @@ fn any_events(count: usize, seed: u64) -> Vec<String> {
         "\u{202e}",
         "a long run of words that is clean ",
     ];
-    let mut random = fastrand::Rng::with_seed(seed);
     let mut text = || (0..random.usize(..12)).map(|_| PIECES[random.usize(..PIECES.len())]).collect::<String>();
-    (0..count).map(|_| json!({ "message": text(), "http": { "url": text() } }).to_string()).collect()
+    json!({ "message": text(), "http": { "url": text() } }).to_string()
 }
 
 fn everything() -> Value {
@@ -152,37 +142,39 @@ fn everything() -> Value {
 }
 
 #[test]
-fn bytes_do_not_depend_on_where_batches_are_cut() {
-    let events = any_events(1_500, 13);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+fn bytes_do_not_depend_on_where_batches_are_cut_nor_on_the_process() {
+    let events = Events::any(1_500, any_event);
     plugin(&everything()).assert_cut_invariant(&events);
+    plugin(&everything()).assert_deterministic(&events);
 }
 
 #[test]
 fn the_component_writes_what_the_function_does_natively() {
-    let seed = fastrand::u64(..);
-    let events = any_events(3_000, seed);
-    let native = Loaded::<enrich_clean>::configure(&everything().to_string()).expect("the configuration is right");
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
-    let written = native.enrich_json(&events);
-    assert!(written.iter().any(BTreeMap::is_empty) && written.iter().any(|written| !written.is_empty()));
-    for ((event, written), outcome) in events.iter().zip(written).zip(run(&everything(), &events).events) {
-        assert_eq!(outcome.json(), applied(event, written), "seed {seed}, {event}");
-    }
+    let events = Events::any(3_000, any_event);
+    let run = plugin(&everything()).assert_native_equals_wasm(&Native::enricher::<enrich_clean>(), &events);
+    let as_they_came = run
+        .events
+        .iter()
+        .zip(events.iter())
+        .filter(|(outcome, event)| outcome.payload().map(str::as_bytes) == event.payload.as_deref());
+    let as_they_came = as_they_came.count();
+    assert!(as_they_came > 0 && as_they_came < 3_000, "{as_they_came} are clean");
 }
 
-/// The event with these values written to it, by way of a document.
-fn applied(event: &str, written: BTreeMap<String, Value>) -> Value {
-    let mut document: Value = serde_json::from_str(event).expect("the events are JSON");
-    for (path, value) in written {
-        *path.split('.').fold(&mut document, |parent, key| &mut parent[key]) = value;
-    }
-    document
+#[test]
+fn nothing_that_can_stand_in_an_event_has_it_trap() {
+    plugin(&everything()).torture();
+    plugin(&everything()).torture_like(&json!({ "message": "password=x", "http": { "url": "a://b:c@d" } }));
+}
+
+#[test]
+fn golden_events_come_to_what_they_came_to_and_cost_no_more() {
+    plugin(&with_counts()).assert_golden("logs");
 }
 
 /// Fuel of one event, as one of many.
 fn fuel_of(config: &Value, event: &str) -> u64 {
-    run(config, &[event; 1_000]).fuel / 1_000
+    run(config, &[event; 1_000]).fuel_per_event()
 }
 
 #[test]
@@ -248,7 +240,7 @@ fn events_of_a_megabyte_that_are_all_hostile_are_cleaned_within_the_limits() {
     let mut running = plugin(&config).start().expect("the configuration is right");
     for piece in HOSTILE {
         let event = format!("{{{}}}", hostile("a", "", piece, 1_000_000));
-        let run = running.run(&[&event]).expect("the plugin is not broken");
+        let run = running.run([&event]).expect("the plugin is not broken");
         assert!(run.events[0].passed(), "{piece}: {:?}", run.events[0]);
         assert!(run.fuel < FUEL_PER_EVENT, "{piece}: {}", run.fuel);
     }
@@ -262,7 +254,7 @@ fn cost_grows_with_length_and_no_faster() {
         for begin in ["", "password=", "token: '", "\u{9d}", "a://b:"] {
             let mut fuel_of = |bytes: usize| {
                 let event = format!("{{{}}}", hostile("a", begin, piece, bytes));
-                running.run(&[&event]).expect("the plugin is not broken").fuel
+                running.run([&event]).expect("the plugin is not broken").fuel
             };
             let (once, twice) = (fuel_of(20_000), fuel_of(40_000));
             assert!(10 * twice < 22 * once, "{begin}{piece}: {once}, {twice}");

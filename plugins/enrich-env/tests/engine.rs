@@ -1,30 +1,20 @@
 //! The component in the engine of production: everything that it writes, hostile events, refused configurations, and the same
 //! bytes however batches are cut and as the function gives natively.
 
-use std::collections::BTreeMap;
-
 use enrich_env::enrich_env;
 use serde_json::{Value, json};
-use wasmill_harness::{EventOutcome, Harness, Run};
-use wasmill_sdk::Loaded;
+use wasmill_harness::{Events, Harness, Native, Random, Run};
 
 /// 2026-11-21T08:45:00.250Z, the time of records.
 const NOW_MS: i64 = 1_795_250_700_250;
 
 fn plugin(config: &Value) -> Harness {
-    Harness::this_plugin("enrich-env").expect("`cargo xtask plugins` builds it").config(config.clone())
+    Harness::this_plugin().config(config.clone())
 }
 
 fn run(config: &Value, events: &[&str]) -> Run {
     let mut running = plugin(config).start().expect("the configuration is right");
     running.run_at(NOW_MS, events).expect("the plugin is not broken")
-}
-
-fn payload(outcome: &EventOutcome) -> &str {
-    match outcome {
-        EventOutcome::Passed { payload } => payload,
-        other => panic!("the event goes on: {other:?}"),
-    }
 }
 
 /// Without `metadata`, which has tests of its own.
@@ -75,7 +65,7 @@ fn every_kind_of_value_is_written_and_the_bytes_of_the_event_are_kept() {
         "list": [1, { "a": [] }], "object": { "k": "v" } } }));
     let event = r#"{ "n" : 1.0e+2 , "s":"\u00e4\/" }"#;
     let run = run(&config, &[event]);
-    let written = payload(&run.events[0]);
+    let written = run.events[0].payload().expect("it goes on");
     assert!(written.starts_with(event.trim_end_matches(" }")), "nothing is parsed and printed again: {written}");
     let mut expected = config["constants"].clone();
     expected["n"] = 100.0.into();
@@ -178,8 +168,8 @@ fn a_wrong_configuration_is_refused_with_a_sentence() {
     }
 }
 
-/// Payloads with and without what is looked up and written, none of them in conflict with it.
-fn any_events(count: usize, seed: u64) -> Vec<String> {
+/// A payload with or without what is looked up and written, and not in conflict with it.
+fn any_event(random: &mut Random) -> String {
     const HOSTS: [&str; 9] = [
         r#"{"name":"web-1"}"#,
         r#"{"name":"db-1"}"#,
@@ -201,48 +191,38 @@ fn any_events(count: usize, seed: u64) -> Vec<String> {
         r#""message":"{\"env\":1}""#,
         r#""dotted.key":1"#,
     ];
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut event = || {
-        let mut fields: Vec<String> =
-            OTHERS.iter().filter(|_| random.u8(..) < 60).map(|field| (*field).to_owned()).collect();
-        // The last duplicate counts, and only one can be expected.
-        fields.dedup_by_key(|field| field[..6].to_owned());
-        if random.bool() {
-            fields.push(format!(r#""host":{}"#, HOSTS[random.usize(..HOSTS.len())]));
-        }
-        random.shuffle(&mut fields);
-        format!("{{{}}}", fields.join(","))
-    };
-    (0..count).map(|_| event()).collect()
+    let mut fields: Vec<String> =
+        OTHERS.iter().filter(|_| random.u8(..) < 60).map(|field| (*field).to_owned()).collect();
+    // The last duplicate counts, and only one can be expected.
+    fields.dedup_by_key(|field| field[..6].to_owned());
+    if random.bool() {
+        fields.push(format!(r#""host":{}"#, HOSTS[random.usize(..HOSTS.len())]));
+    }
+    random.shuffle(&mut fields);
+    format!("{{{}}}", fields.join(","))
 }
 
 #[test]
-fn bytes_do_not_depend_on_where_batches_are_cut() {
-    let events = any_events(1_500, 12);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+fn bytes_do_not_depend_on_where_batches_are_cut_nor_on_the_process() {
+    let events = Events::any(1_500, any_event);
     plugin(&everything()).assert_cut_invariant(&events);
+    plugin(&everything()).assert_deterministic(&events);
 }
 
 #[test]
 fn the_component_writes_what_the_function_does_natively() {
-    let seed = fastrand::u64(..);
-    let events = any_events(3_000, seed);
-    let native = Loaded::<enrich_env>::configure(&everything().to_string()).expect("the configuration is right");
-    let timed: Vec<(&str, i64)> = events.iter().map(|event| (event.as_str(), NOW_MS * 1_000_000)).collect();
-    let written = native.enrich_json(&timed);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
-    for ((event, written), outcome) in events.iter().zip(written).zip(run(&everything(), &events).events) {
-        assert_eq!(outcome.json(), applied(event, written), "seed {seed}, {event}");
-    }
+    let events = Events::any(3_000, any_event).at_ms(NOW_MS);
+    plugin(&everything()).assert_native_equals_wasm(&Native::enricher::<enrich_env>(), events);
 }
 
-/// The event with these values written to it, by way of a document.
-fn applied(event: &str, written: BTreeMap<String, Value>) -> Value {
-    let mut document: Value = serde_json::from_str(event).expect("the events are JSON");
-    for (path, value) in written {
-        let path = path.replace(r"\.", "\u{1}");
-        let keys = path.split('.').map(|key| key.replace('\u{1}', "."));
-        *keys.fold(&mut document, |parent, key| &mut parent[key]) = value;
-    }
-    document
+#[test]
+fn nothing_that_can_stand_in_an_event_has_it_trap() {
+    plugin(&everything()).torture();
+    plugin(&everything())
+        .torture_like(&json!({ "host": { "name": "web-1" }, "metadata": {}, "origin": { "site": {} } }));
+}
+
+#[test]
+fn golden_events_come_to_what_they_came_to_and_cost_no_more() {
+    plugin(&everything()).assert_golden("everything");
 }

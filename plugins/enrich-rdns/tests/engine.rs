@@ -1,10 +1,10 @@
 //! The component in the engine of production.
 
-use serde_json::{Value, json};
-use wasmill_harness::{Harness, Run};
-use wasmill_sdk::{Event, Loaded};
+use std::time::Duration;
 
 use enrich_rdns::enrich_rdns;
+use serde_json::{Value, json};
+use wasmill_harness::{Events, Harness, Names, Native, Random, Run};
 
 const NAMES: [(&str, &str); 3] = [
     ("192.0.2.7", "web-7.example"),
@@ -15,12 +15,11 @@ const NAMES: [(&str, &str); 3] = [
 const BYTES_MAX: u64 = 200_000;
 
 fn plugin(config: &Value) -> Harness {
-    let harness = Harness::this_plugin("enrich-rdns").expect("`cargo xtask plugins` builds it");
-    harness.config(config.clone()).reverse_dns(&NAMES)
+    Harness::this_plugin().config(config.clone()).reverse_dns(&NAMES)
 }
 
 fn run(config: &Value, events: &[&str]) -> Run {
-    plugin(config).run_cut(events, events.len()).expect("the plugin is not broken")
+    plugin(config).run(events).expect("the plugin is not broken")
 }
 
 #[test]
@@ -36,8 +35,7 @@ fn names_are_written_to_payloads_and_all_else_is_left_byte_for_byte() {
     ];
     let events = cases.map(|(event, _)| event);
     for ((event, expected), outcome) in cases.iter().zip(run(&json!({}), &events).events) {
-        let wasmill_harness::EventOutcome::Passed { payload } = outcome else { panic!("{event}: {outcome:?}") };
-        assert_eq!(payload, *expected);
+        assert_eq!(outcome.payload(), Some(*expected), "{event}");
     }
 }
 
@@ -71,48 +69,64 @@ fn hostile_addresses_have_no_name_and_their_neighbours_have() {
 
 #[test]
 fn without_the_grant_it_is_refused_with_what_to_write() {
-    let harness = Harness::this_plugin("enrich-rdns").expect("`cargo xtask plugins` builds it");
-    let why = harness.start().expect_err("it is not granted").to_string();
+    let why = Harness::this_plugin().start().expect_err("it is not granted").to_string();
     assert!(why.contains("asks for \"reverse-dns\"") && why.contains("write `grants: [reverse-dns]`"), "{why}");
 }
 
-/// Events with addresses with and without names, and with names already.
-fn any_events(count: usize, seed: u64) -> Vec<String> {
+#[test]
+fn a_name_that_comes_too_late_is_there_for_the_next_batch_and_one_that_never_comes_is_missing() {
+    let names = Names::new()
+        .name("192.0.2.1", "at-once.example")
+        .delayed("192.0.2.2", "late.example", Duration::from_secs(1))
+        .fails("192.0.2.3")
+        .no_name("192.0.2.4");
+    let events = [1, 2, 3, 4].map(|last| format!(r#"{{"source":{{"ip":"192.0.2.{last}"}}}}"#));
+    let mut running = Harness::this_plugin().lookups(names).start().expect("it is granted");
+    let first = running.run(&events).expect("the plugin is not broken");
+    first.event(0).assert_field("source.host", "at-once.example");
+    for n in 1..4 {
+        first.event(n).assert_unchanged();
+    }
+    let next = running.run(&events).expect("the plugin is not broken");
+    next.event(1).assert_field("source.host", "late.example");
+    for n in 2..4 {
+        next.event(n).assert_unchanged();
+    }
+}
+
+/// An event whose address has a name or not, with a name already or not.
+fn any_event(random: &mut Random) -> String {
     const ADDRESSES: [&str; 7] =
         [r#""192.0.2.7""#, r#""192.0.2.200""#, r#""2001:db8::7""#, r#""192.0.2.9""#, r#""x""#, "7", "null"];
     const HOSTS: [&str; 5] = [r#","host":"h""#, r#","host":null"#, r#","host":7"#, "", ""];
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut event = || {
-        let (address, host) = (ADDRESSES[random.usize(..ADDRESSES.len())], HOSTS[random.usize(..HOSTS.len())]);
-        format!(r#"{{"source":{{"ip":{address}{host}}},"n":{}}}"#, random.u32(..))
-    };
-    (0..count).map(|_| event()).collect()
+    let (address, host) = (ADDRESSES[random.usize(..ADDRESSES.len())], HOSTS[random.usize(..HOSTS.len())]);
+    format!(r#"{{"source":{{"ip":{address}{host}}},"n":{}}}"#, random.u32(..))
 }
 
 #[test]
-fn bytes_do_not_depend_on_where_batches_are_cut() {
-    let events = any_events(1_500, 12);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+fn bytes_do_not_depend_on_where_batches_are_cut_nor_on_the_process() {
+    let events = Events::any(1_500, any_event);
     plugin(&json!({})).assert_cut_invariant(&events);
+    plugin(&json!({})).assert_deterministic(&events);
 }
 
 #[test]
 fn the_component_writes_what_the_function_does_natively() {
-    let seed = fastrand::u64(..);
-    let events = any_events(3_000, seed);
+    let events = Events::any(3_000, any_event);
     for config in [json!({}), json!({ "keep_existing": false })] {
-        let native = Loaded::<enrich_rdns>::configure(&config.to_string()).expect("the configuration is right");
-        let named: Vec<Event<'_>> = events.iter().map(|event| Event::from(event).with_names(&NAMES)).collect();
-        let written = native.enrich_json(&named);
-        let payloads: Vec<&str> = events.iter().map(String::as_str).collect();
-        for ((event, written), outcome) in events.iter().zip(written).zip(run(&config, &payloads).events) {
-            let mut expected: Value = serde_json::from_str(event).expect("the events are JSON");
-            if let Some(name) = written.get("source.host") {
-                expected["source"]["host"] = name.clone();
-            }
-            assert_eq!(outcome.json(), expected, "seed {seed}, {event}");
-        }
+        plugin(&config).assert_native_equals_wasm(&Native::enricher::<enrich_rdns>(), &events);
     }
+}
+
+#[test]
+fn nothing_that_can_stand_in_an_event_has_it_trap() {
+    plugin(&json!({})).torture_like(&json!({ "source": { "ip": "192.0.2.7" } }));
+    plugin(&json!({ "keep_existing": false })).torture();
+}
+
+#[test]
+fn golden_events_come_to_what_they_came_to_and_cost_no_more() {
+    plugin(&json!({})).assert_golden("names");
 }
 
 #[test]

@@ -3,14 +3,13 @@
 
 use serde_json::{Value, json};
 use validate_event::validate_event;
-use wasmill_harness::{EventOutcome, Harness, Run};
-use wasmill_sdk::{Loaded, Verdict};
+use wasmill_harness::{EventOutcome, Events, Harness, Native, Random, Run};
 
 /// 2026-11-21T08:45:00Z, the time of records.
 const NOW_MS: i64 = 1_795_250_700_000;
 
 fn plugin(config: &Value) -> Harness {
-    Harness::this_plugin("validate-event").expect("`cargo xtask plugins` builds it").config(config.clone())
+    Harness::this_plugin().config(config.clone())
 }
 
 /// What becomes of these events, all in one batch.
@@ -19,22 +18,13 @@ fn run(config: &Value, events: &[&str]) -> Run {
     running.run_at(NOW_MS, events).expect("the plugin is not broken")
 }
 
-/// `pass`, `drop`, or the code of the rejection.
-fn word(outcome: &EventOutcome) -> &str {
-    match outcome {
-        EventOutcome::Passed { .. } => "pass",
-        EventOutcome::Dropped => "drop",
-        EventOutcome::Rejected { code, .. } => code,
-    }
-}
-
 /// Asserts what becomes of each event.
 fn assert_words(config: &Value, cases: &[(&str, &str)]) -> Run {
     let events: Vec<&str> = cases.iter().map(|(event, _)| *event).collect();
     let run = run(config, &events);
     for ((event, expected), outcome) in cases.iter().zip(&run.events) {
         let shown: String = event.chars().take(80).collect();
-        assert_eq!(word(outcome), *expected, "{shown}: {outcome:?}");
+        assert_eq!(outcome.word(), *expected, "{shown}: {outcome:?}");
     }
     assert_eq!(run.events.len(), cases.len());
     run
@@ -106,8 +96,8 @@ fn every_check_lets_what_it_allows_pass_and_rejects_what_it_forbids() {
     let words: Vec<(&str, &str)> =
         twins.flat_map(|((allowed, forbidden), case)| [(allowed.as_str(), "pass"), (forbidden, case.2)]).collect();
     let run = assert_words(&every_check(), &words);
-    for (event, outcome) in words.iter().zip(&run.events).filter(|(_, outcome)| outcome.passed()) {
-        assert_eq!(*outcome, EventOutcome::Passed { payload: event.0.to_owned() }, "a validator changes nothing");
+    for n in (0..run.events.len()).filter(|n| run.events[*n].passed()) {
+        run.event(n).assert_unchanged();
     }
 }
 
@@ -170,7 +160,7 @@ fn hostile_events_are_rejected_alone_and_their_neighbours_go_on() {
     let cases: Vec<(&str, &str)> = cases.iter().flat_map(|case| [*case, (good.as_str(), "pass")]).collect();
     let run = assert_words(&every_check(), &cases);
     for outcome in &run.events {
-        if let EventOutcome::Rejected { code, reason } = outcome {
+        if let EventOutcome::Rejected { code, reason, .. } = outcome {
             assert!(reason.len() < 300 && !reason.chars().any(char::is_control), "{code}: {reason:?}");
         }
     }
@@ -202,8 +192,8 @@ fn a_wrong_configuration_is_refused_with_a_sentence() {
     }
 }
 
-/// Payloads that check every field with values that fit and values that do not.
-fn any_events(count: usize, seed: u64) -> Vec<String> {
+/// A payload that checks some fields with values that fit and values that do not.
+fn any_event(random: &mut Random) -> String {
     const FIELDS: [&str; 17] = [
         "must", "text", "integer", "number", "boolean", "object", "array", "severity", "level", "min", "chars",
         "bytes", "clean", "lines", "rfc", "ms", "time",
@@ -244,55 +234,43 @@ fn any_events(count: usize, seed: u64) -> Vec<String> {
         r#""1969-12-31T23:59:59Z""#,
         r#""10000-01-01T00:00:00Z""#,
     ];
-    let mut random = fastrand::Rng::with_seed(seed);
-    let value = |random: &mut fastrand::Rng| VALUES[random.usize(..VALUES.len())];
-    let mut event = || {
-        let mut fields = vec![format!(r#""must":{}"#, if random.u8(..) < 240 { "1" } else { "null" })];
-        for _ in 0..random.usize(..3) {
-            fields.push(format!(r#""{}":{}"#, FIELDS[random.usize(1..FIELDS.len())], value(&mut random)));
+    let value = |random: &mut Random| VALUES[random.usize(..VALUES.len())];
+    let mut fields = vec![format!(r#""must":{}"#, if random.u8(..) < 240 { "1" } else { "null" })];
+    for _ in 0..random.usize(..3) {
+        fields.push(format!(r#""{}":{}"#, FIELDS[random.usize(1..FIELDS.len())], value(random)));
+    }
+    for field in ["source", "kind", "n"] {
+        if random.u8(..) < 40 {
+            fields.push(format!(r#""{field}":{}"#, value(random)));
         }
-        for field in ["source", "kind", "n"] {
-            if random.u8(..) < 40 {
-                fields.push(format!(r#""{field}":{}"#, value(&mut random)));
-            }
-        }
-        format!("{{{}}}", fields.join(","))
-    };
-    (0..count).map(|_| event()).collect()
+    }
+    format!("{{{}}}", fields.join(","))
 }
 
 #[test]
-fn verdicts_do_not_depend_on_where_batches_are_cut() {
-    let events = any_events(1_500, 11);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+fn verdicts_do_not_depend_on_where_batches_are_cut_nor_on_the_process() {
+    let events = Events::any(1_500, any_event);
     plugin(&every_check()).assert_cut_invariant(&events);
+    plugin(&every_check()).assert_deterministic(&events);
 }
 
 #[test]
 fn the_component_answers_as_the_function_does_natively() {
-    let seed = fastrand::u64(..);
-    let events = any_events(5_000, seed);
-    let native = Loaded::<validate_event>::configure(&every_check().to_string()).expect("the configuration is right");
-    let timed: Vec<(&str, i64)> = events.iter().map(|event| (event.as_str(), NOW_MS * 1_000_000)).collect();
-    let verdicts = native.validate_json(&timed);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
-    let run = run(&every_check(), &events);
-    for ((event, verdict), outcome) in events.iter().zip(&verdicts).zip(&run.events) {
-        assert!(agree(verdict, outcome), "seed {seed}, {event}: {verdict:?} and {outcome:?}");
-    }
-    for word_of in ["pass", "drop", "missing_field", "wrong_type", "too_long", "control_character", "bad_timestamp"] {
-        assert!(run.events.iter().any(|outcome| word(outcome) == word_of), "seed {seed}: no event comes to {word_of}");
+    let events = Events::any(5_000, any_event).at_ms(NOW_MS);
+    let run = plugin(&every_check()).assert_native_equals_wasm(&Native::validator::<validate_event>(), events);
+    for word in ["pass", "drop", "missing_field", "wrong_type", "too_long", "control_character", "bad_timestamp"] {
+        assert!(run.words().contains(&word), "no event comes to {word}");
     }
 }
 
-/// The host looks for what is required itself, and words it in its own way.
-fn agree(native: &Verdict, engine: &EventOutcome) -> bool {
-    match (native.rejection(), engine) {
-        (Some(expected), EventOutcome::Rejected { code, reason }) => {
-            expected.code == *code && (expected.reason == *reason || code == "missing_field")
-        }
-        (None, EventOutcome::Passed { .. }) => native.is_pass(),
-        (None, EventOutcome::Dropped) => native.is_drop(),
-        _ => false,
-    }
+#[test]
+fn nothing_that_can_stand_in_an_event_has_it_trap() {
+    plugin(&every_check()).torture();
+    plugin(&every_check())
+        .torture_like(&json!({ "must": 1, "text": "a", "severity": "INFO", "source": { "ip": "10.0.0.1" } }));
+}
+
+#[test]
+fn golden_events_come_to_what_they_came_to_and_cost_no_more() {
+    plugin(&every_check()).assert_golden("every_check");
 }

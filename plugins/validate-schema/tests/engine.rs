@@ -3,34 +3,19 @@
 
 use serde_json::{Value, json};
 use validate_schema::validate_schema;
-use wasmill_harness::{EventOutcome, Harness, Run};
-use wasmill_sdk::{Loaded, Verdict};
+use wasmill_harness::{EventOutcome, Events, Harness, Native, Random};
 
 fn plugin(config: &Value) -> Harness {
-    Harness::this_plugin("validate-schema").expect("`cargo xtask plugins` builds it").config(config.clone())
-}
-
-fn run(schema: &Value, events: &[&str]) -> Run {
-    let mut running = plugin(&json!({ "schema": schema })).start().expect("the configuration is right");
-    running.run(events).expect("the plugin is not broken")
-}
-
-/// `pass`, `drop`, or the code of the rejection.
-fn word(outcome: &EventOutcome) -> &str {
-    match outcome {
-        EventOutcome::Passed { .. } => "pass",
-        EventOutcome::Dropped => "drop",
-        EventOutcome::Rejected { code, .. } => code,
-    }
+    Harness::this_plugin().config(config.clone())
 }
 
 fn assert_words(schema: &Value, cases: &[(&str, &str)]) {
     let events: Vec<&str> = cases.iter().map(|(event, _)| *event).collect();
-    let run = run(schema, &events);
+    let run = plugin(&json!({ "schema": schema })).run(&events).expect("the configuration is right");
     assert_eq!(run.events.len(), cases.len());
     for ((event, expected), outcome) in cases.iter().zip(&run.events) {
         let shown: String = event.chars().take(80).collect();
-        assert_eq!(word(outcome), *expected, "{shown}: {outcome:?}");
+        assert_eq!(outcome.word(), *expected, "{shown}: {outcome:?}");
         if let EventOutcome::Rejected { reason, .. } = outcome {
             assert!(reason.len() < 1_000 && !reason.chars().any(char::is_control), "{reason:?}");
         }
@@ -211,34 +196,31 @@ fn a_wrong_configuration_is_refused_with_a_sentence() {
 
 #[test]
 fn the_component_answers_as_the_function_does_natively_wherever_batches_are_cut() {
-    let seed = fastrand::u64(..);
-    let events = any_events(2_000, seed);
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
-    let config = json!({ "schema": every_keyword() });
-    let native = Loaded::<validate_schema>::configure(&config.to_string()).expect("the configuration is right");
-    let verdicts = native.validate_json(&events);
-    let whole = plugin(&config).run_cut(&events, events.len()).expect("the plugin is not broken");
-    for ((event, verdict), outcome) in events.iter().zip(&verdicts).zip(&whole.events) {
-        assert!(agree(verdict, outcome), "seed {seed}, {event}: {verdict:?} and {outcome:?}");
-    }
-    let passed = whole.events.iter().filter(|outcome| outcome.passed()).count();
-    assert!(passed > 100 && passed < 1_900, "seed {seed}: {passed} events pass");
-    let cut = plugin(&config).run_cut(&events, 7).expect("the plugin is not broken");
-    assert_eq!(cut.events, whole.events, "seed {seed}");
+    let events = Events::any(2_000, any_event);
+    let plugin = plugin(&json!({ "schema": every_keyword() }));
+    let run = plugin.assert_native_equals_wasm(&Native::validator::<validate_schema>(), &events);
+    let passed = run.events.iter().filter(|outcome| outcome.passed()).count();
+    assert!(passed > 100 && passed < 1_900, "{passed} events pass");
+    plugin.assert_cut_invariant(&events);
+    plugin.assert_deterministic(&events);
 }
 
-fn agree(native: &Verdict, engine: &EventOutcome) -> bool {
-    match (native.rejection(), engine) {
-        (Some(expected), EventOutcome::Rejected { code, reason }) => {
-            expected.code == *code && expected.reason == *reason
-        }
-        (None, EventOutcome::Passed { .. }) => native.is_pass(),
-        _ => false,
-    }
+#[test]
+fn nothing_that_can_stand_in_an_event_has_it_trap() {
+    let plugin = plugin(&json!({ "schema": every_keyword() }));
+    plugin.torture();
+    plugin.torture_like(&json!({
+        "id": 1, "word": "a", "number": 0.5, "text": "ab", "list": ["a", 1], "some": [null, null], "choice": 4,
+        "tree": { "sub": [{}] }, "x-a": "1" }));
 }
 
-/// Payloads that give some of the schema's fields values that fit and values that do not.
-fn any_events(count: usize, seed: u64) -> Vec<String> {
+#[test]
+fn golden_events_come_to_what_they_came_to_and_cost_no_more() {
+    plugin(&json!({ "schema": every_keyword() })).assert_golden("every_keyword");
+}
+
+/// A payload that gives some of the schema's fields values that fit and values that do not.
+fn any_event(random: &mut Random) -> String {
     const FIELDS: [&str; 13] =
         ["id", "word", "only", "number", "text", "list", "some", "choice", "branch", "tree", "exact", "x-a", "other"];
     const VALUES: [&str; 24] = [
@@ -267,13 +249,9 @@ fn any_events(count: usize, seed: u64) -> Vec<String> {
         r#"[1,{"a":2,"b":3}]"#,
         "12345678901234567890123",
     ];
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut event = || {
-        let mut fields = vec![r#""id":1"#.to_owned()];
-        for _ in 0..random.usize(..4) {
-            fields.push(format!(r#""{}": {}"#, FIELDS[random.usize(..13)], VALUES[random.usize(..24)]));
-        }
-        format!("{{{}}}", fields.join(", "))
-    };
-    (0..count).map(|_| event()).collect()
+    let mut fields = vec![r#""id":1"#.to_owned()];
+    for _ in 0..random.usize(..4) {
+        fields.push(format!(r#""{}": {}"#, FIELDS[random.usize(..13)], VALUES[random.usize(..24)]));
+    }
+    format!("{{{}}}", fields.join(", "))
 }
