@@ -1,6 +1,7 @@
 //! The command line: what may be typed. Nothing is done here.
 
 mod dlq;
+mod plugin;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use dlq::{
     DiscardArgs, DlqArgs, DlqCommand, FilterArgs, ListArgs, PlaceArgs, ReplayArgs, ShowArgs, SourceArg, StateArg,
     parse_time,
+};
+pub use plugin::{
+    BenchArgs, BuildArgs, CheckArgs, HistoryArgs, InspectArgs, ListPluginsArgs, NewArgs, PipeArgs, PluginArgs,
+    PluginCommand, PluginKind, PluginTestArgs, TryArgs,
 };
 
 /// Streams events through sandboxed WebAssembly plugins, exactly once.
@@ -47,7 +52,7 @@ pub enum Command {
     Offsets(OffsetsArgs),
     /// Look at dead letters, replay or discard them
     Dlq(DlqArgs),
-    /// Work on plugins
+    /// Write plugins, try them out, and look at those that serve
     Plugin(PluginArgs),
 }
 
@@ -222,76 +227,6 @@ pub struct OffsetsAcceptGapArgs {
     /// The partition
     #[arg(long, value_parser = clap::value_parser!(i32).range(0..))]
     pub partition: i32,
-}
-
-/// `wasmill plugin`.
-#[derive(Debug, Args)]
-pub struct PluginArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: PluginCommand,
-}
-
-/// What is done with plugins.
-#[derive(Debug, Subcommand)]
-pub enum PluginCommand {
-    /// Print which plugins served when: by digest, with the offsets that each set of them began at
-    #[command(
-        after_help = "Examples:\n  wasmill plugin history pipeline.yaml\n  wasmill plugin history pipeline.yaml --format json\n\n\
-                            A row's generation is what a column with $digest has; wasmill_plugins in the pipeline's home has the files."
-    )]
-    History(HistoryArgs),
-    /// Print what a plugin is and asks for, before it gets it: digest, fields, state, look-ups, grants
-    #[command(after_help = "Examples:\n  wasmill plugin inspect plugins.d/20-enrich-rdns.wasm\n  \
-                            wasmill plugin inspect enrich.wasm --config '{\"env\": \"prod\"}' --format json\n\n\
-                            The plugin is configured as the YAML file beside it says, in the sandbox, and sees no event. Exit codes: 0 it\n\
-                            could be loaded once it has its grants, 78 it is refused.")]
-    Inspect(InspectArgs),
-    /// Run one plugin over events on standard input; the test harness speaks to it
-    #[command(hide = true)]
-    Pipe(PipeArgs),
-}
-
-/// `wasmill plugin history`.
-#[derive(Debug, Args)]
-pub struct HistoryArgs {
-    /// The pipeline's YAML file
-    pub config: PathBuf,
-    /// How the history is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Output,
-}
-
-/// `wasmill plugin inspect`.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// The plugin's file
-    pub file: PathBuf,
-    /// Its configuration, a JSON object, in place of that in the YAML file beside it
-    #[arg(long, value_name = "JSON")]
-    pub config: Option<String>,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Output,
-}
-
-/// `wasmill plugin pipe`.
-#[derive(Debug, Args)]
-pub struct PipeArgs {
-    /// The plugin's file
-    pub file: PathBuf,
-    /// Its configuration, a JSON object
-    #[arg(long, default_value = "{}")]
-    pub config: String,
-    /// Its limits, a JSON object as under `limits:` in its YAML file
-    #[arg(long, default_value = "{}")]
-    pub limits: String,
-    /// Grants it reverse DNS, with these answers: a JSON object of addresses and their names, null, or {"name","delay_ms","fails"}
-    #[arg(long, value_name = "JSON")]
-    pub reverse_dns: Option<String>,
-    /// Keeps compiled code in this folder, so that the next process has it at once
-    #[arg(long, value_name = "DIR")]
-    pub cache: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
-pub mod history;
-pub mod inspect;
 pub mod offsets;
 pub mod pipe;
+pub mod plugin;
 pub mod run;
 pub mod schema;
 pub mod validate;
@@ -49,6 +48,18 @@ impl Exit {
         }
         ExitCode::from(self.code)
     }
+}
+
+/// Runs a command that waits for others, in an async runtime of its own.
+///
+/// # Errors
+/// Those of the command, or when there is no runtime to be had.
+pub fn in_runtime(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = runtime.block_on(command);
+    // A thread that waits for a line of standard input would hold the process otherwise.
+    runtime.shutdown_background();
+    exit
 }
 
 /// The configuration in a file; or how a command ends that needs it.

@@ -37,6 +37,7 @@ use crate::http::SigningKey;
 
 pub use environment::{Environment, FILLED_BYTES_MAX};
 pub use identifier::{Identifier, IdentifierError, TableName, quoted_name};
+pub(crate) use mistake::nearest;
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use producer::{Mechanism, Partitioner, Pem, ProducerConfig, SaslConfig, TlsConfig, WrongOption};
 pub use redact::redacted;

@@ -39,6 +39,7 @@ pub mod report;
 pub mod retry;
 pub mod serving;
 pub mod sinks;
+pub mod solo;
 pub mod sqlite;
 pub mod states;
 pub mod status;

@@ -5,21 +5,26 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-/// What is logged where neither variable is set: ours, and what libraries warn of.
+/// What is logged by a command that answers and ends, where neither variable is set.
+const QUIET_FILTER: &str = "warn";
+/// What is logged elsewhere then: ours, and what libraries warn of.
 const DEFAULT_FILTER: &str = "warn,wasmill=info,wasmill_core=info,wasmill_engine=info";
 /// Libraries that warn once per packet from outside; what matters of that is counted, and in `/health/ready`.
 const TALKATIVE: &str = "hickory_net=off,hickory_proto=off,hickory_resolver=off";
 
-/// Starts logging. `RUST_LOG` decides what is logged, else `LOG_LEVEL` (a level, or a filter in `RUST_LOG`'s form).
+/// Starts logging; of a quiet command warnings alone. `RUST_LOG` decides what is logged, else `LOG_LEVEL` (a level, or a filter in `RUST_LOG`'s form).
 ///
 /// # Errors
 /// A sentence, when the variable's value is no filter.
-pub fn start() -> Result<(), String> {
+pub fn start(is_quiet: bool) -> Result<(), String> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let (name, value) = match (variable("RUST_LOG"), variable("LOG_LEVEL")) {
         (Some(value), _) => ("RUST_LOG", value),
         (None, Some(value)) => ("LOG_LEVEL", value),
-        (None, None) => ("LOG_LEVEL", format!("{DEFAULT_FILTER},{TALKATIVE}")),
+        (None, None) => {
+            let filter = if is_quiet { QUIET_FILTER } else { DEFAULT_FILTER };
+            ("LOG_LEVEL", format!("{filter},{TALKATIVE}"))
+        }
     };
     let filter = filter(&value)
         .map_err(|error| format!("{name} is no level or filter ({error}); write error, warn, info, debug or trace"))?;

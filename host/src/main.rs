@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use wasmill::cli::{Cli, Command, PluginArgs, PluginCommand};
-use wasmill::commands::{self, Exit};
+use wasmill::cli::{Cli, Command};
+use wasmill::commands::{self, Exit, in_runtime};
 
 /// Replaces C's malloc too, so that librdkafka's allocations are freed cheaply on other threads.
 #[global_allocator]
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         return wasmill_engine::compile_child_main();
     }
     let cli = Cli::parse();
-    let ended = match wasmill::logging::start() {
+    let ended = match wasmill::logging::start(matches!(cli.command, Command::Plugin(_))) {
         Err(reason) => Ok(Exit::bad_setup(reason)),
         Ok(()) => dispatch(cli),
     };
@@ -37,18 +37,6 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Demo(args) => in_runtime(commands::demo::run(&args)),
         Command::Offsets(args) => in_runtime(commands::offsets::run(&args)),
         Command::Dlq(args) => in_runtime(commands::dlq::run(&args)),
-        Command::Plugin(PluginArgs { command: PluginCommand::History(args) }) => {
-            in_runtime(commands::history::run(&args))
-        }
-        Command::Plugin(PluginArgs { command: PluginCommand::Inspect(args) }) => commands::inspect::run(&args),
-        Command::Plugin(PluginArgs { command: PluginCommand::Pipe(args) }) => commands::pipe::run(&args),
+        Command::Plugin(args) => commands::plugin::run(&args.command),
     }
-}
-
-fn in_runtime(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let exit = runtime.block_on(command);
-    // A thread that waits for a line of standard input would hold the process otherwise.
-    runtime.shutdown_background();
-    exit
 }

@@ -19,11 +19,18 @@ pub struct TextLines {
 }
 
 /// How a word stands out, as the terminal's attribute.
-type Color = &'static str;
+pub type Color = &'static str;
 
-const CALM: Color = "36";
-const GOOD: Color = "32";
-const REJECTED: Color = "35";
+/// Of what is neither good nor bad.
+pub const CALM: Color = "36";
+/// Of what is well.
+pub const GOOD: Color = "32";
+/// Of what needs a look.
+pub const DOUBTFUL: Color = "33";
+/// Of what is wrong.
+pub const WRONG: Color = "31";
+/// Of an event that is not taken.
+pub const REJECTED: Color = "35";
 
 impl TextLines {
     /// In colour where standard output is a terminal that has any and `NO_COLOR` is not set.
@@ -66,13 +73,14 @@ impl TextLines {
         line
     }
 
-    fn alert(self, alert: &Value) -> String {
+    /// A line for an alert, as a sink gets it.
+    pub fn alert(self, alert: &Value) -> String {
         let severity = alert["severity"].as_str().unwrap_or_default();
         let color = match (severity, alert["life"]["state"].as_str()) {
             (_, Some("resolved")) => GOOD,
             ("critical", _) => "1;31",
-            ("error", _) => "31",
-            ("warning", _) => "33",
+            ("error", _) => WRONG,
+            ("warning", _) => DOUBTFUL,
             _ => CALM,
         };
         let mut line = format!("{}  {}", visible(&alert["at"]), self.colored(&format!("{severity:<8}"), color));
@@ -92,7 +100,8 @@ impl TextLines {
         line
     }
 
-    fn colored(self, word: &str, color: Color) -> String {
+    /// A word that stands out, where there are colours.
+    pub fn colored(self, word: &str, color: Color) -> String {
         if self.has_color { format!("\x1b[{color}m{word}\x1b[0m") } else { word.to_owned() }
     }
 }

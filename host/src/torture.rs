@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use wasmill_core::{DEPTH_MAX, Field, FieldKind, PATH_KEYS_MAX};
 
-use payload::{duplicated, with, with_member};
+pub use payload::with;
+use payload::{duplicated, with_member};
 
 /// Most bytes of a payload, as in a pipeline by default (`batch.event_bytes_max`).
 pub const EVENT_BYTES_MAX: usize = 1 << 20;

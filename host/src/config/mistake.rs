@@ -124,7 +124,7 @@ pub(super) fn quoted(word: &str) -> String {
 }
 
 /// The one of `words` that was probably meant by `word`.
-pub(super) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let word: String = word.chars().take(QUOTE_MAX).collect::<String>().to_lowercase();
     words
         .into_iter()

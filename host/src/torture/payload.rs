@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// The sample with `token` at the place that `keys` name, whatever stood there or above it; without anything there for `None`.
-pub(super) fn with(sample: &Value, keys: &[String], token: Option<&str>) -> Vec<u8> {
+pub fn with(sample: &Value, keys: &[String], token: Option<&str>) -> Vec<u8> {
     let mut out = String::new();
     put(&mut out, sample.as_object().unwrap_or(&Map::new()), keys, token);
     out.into_bytes()

@@ -5,13 +5,16 @@ use std::fmt::{Display, Write};
 use serde::Serialize;
 use serde_json::json;
 use wasmill_core::{FieldKind, Lookup};
-use wasmill_engine::{CompileLimits, Grant, INTERFACE_VERSION, Plugin};
+use wasmill_engine::{Grant, INTERFACE_VERSION, Plugin};
 
 use crate::cli::{InspectArgs, Output};
+use crate::commands::plugin::anatomy::{Anatomy, Function, wit};
+use crate::commands::plugin::subject::Subject;
 use crate::commands::{Exit, print};
-use crate::config::plugins::{PluginFile, beside};
-use crate::pipeline::plugins::{bytes_of, engine, load};
 use crate::terminal::plain;
+
+/// So many of its functions are told with their sizes.
+const FUNCTIONS_MAX: usize = 15;
 
 /// What is told of a plugin.
 #[derive(Debug, Serialize)]
@@ -32,6 +35,8 @@ struct Inspection {
     state: Option<u32>,
     grants: Vec<Asked>,
     imports: Vec<Import>,
+    /// What its bytes are.
+    size: Anatomy,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,7 +73,19 @@ struct Import {
 ///
 /// # Errors
 /// None: what is wrong with the plugin is how the command ends.
-pub fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
+    if args.wit {
+        let interface = std::fs::read(&args.file)
+            .map_err(|error| format!("cannot read {}: {error}", args.file.display()))
+            .and_then(|bytes| wit(&bytes).map_err(|reason| format!("{}: {reason}", args.file.display())));
+        return Ok(match interface {
+            Ok(interface) => {
+                print(&interface);
+                Exit::success()
+            }
+            Err(reason) => Exit::bad_setup(reason),
+        });
+    }
     Ok(match inspect(args) {
         Ok(inspection) => {
             match args.format {
@@ -82,19 +99,16 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
 }
 
 fn inspect(args: &InspectArgs) -> Result<Inspection, String> {
-    let mut file = beside(&args.file).map_err(|mistakes| mistakes.to_string())?;
-    if let Some(config) = &args.config {
-        file.sidecar.config = serde_json::from_str(config).map_err(|error| format!("--config is no JSON: {error}"))?;
-    }
-    let bytes = bytes_of(&file)?;
     // It is given all, so that it says what it asks for; it sees no event, so it can do nothing with it.
-    let granted = std::mem::replace(&mut file.sidecar.grants, Grant::ALL.to_vec());
-    let plugin = load(&engine((1, 1), None, CompileLimits::default())?, &file, &bytes)?;
-    Ok(Inspection::of(&plugin, &file, bytes.len(), &granted))
+    let subject = Subject::read(&args.file, args.config.as_deref())?;
+    let plugin = subject.load()?;
+    let size = Anatomy::of(&subject.bytes, FUNCTIONS_MAX);
+    let size = size.map_err(|error| format!("its sections cannot be read: {error}"))?;
+    Ok(Inspection::of(&plugin, &subject, size))
 }
 
 impl Inspection {
-    fn of(plugin: &Plugin, file: &PluginFile, bytes: usize, granted: &[Grant]) -> Self {
+    fn of(plugin: &Plugin, subject: &Subject, size: Anatomy) -> Self {
         let reference = plugin.reference();
         let reads = plugin.reads().iter().map(|field| Read {
             path: field.path.as_ref().map(ToString::to_string),
@@ -108,14 +122,14 @@ impl Inspection {
             grant,
             gives: grant.gives(),
             is_needed: needs.contains(&grant),
-            is_granted: granted.contains(&grant),
+            is_granted: subject.granted.contains(&grant),
         });
         Self {
             name: reference.name.clone(),
             version: reference.version.clone(),
             digest: reference.digest.to_string(),
-            file: file.path.display().to_string(),
-            bytes,
+            file: subject.file.path.display().to_string(),
+            bytes: subject.bytes.len(),
             interface: INTERFACE_VERSION,
             kinds: plugin.kinds().to_string(),
             configured_per_instance: plugin.configured_per_instance().map(str::to_owned),
@@ -124,6 +138,7 @@ impl Inspection {
             state: plugin.state().map(|state| state.version),
             grants: grants.collect(),
             imports: plugin.imports().into_iter().map(|(name, gives)| Import { name, gives }).collect(),
+            size,
         }
     }
 }
@@ -168,6 +183,19 @@ fn shown(inspection: &Inspection) -> String {
     }
     for Import { name, gives } in &inspection.imports {
         page.line("import", format_args!("{name}: {gives}"));
+    }
+    let Anatomy { code_bytes, data_bytes, names_bytes, debug_bytes, largest } = &inspection.size;
+    page.line("size", format_args!("{code_bytes} bytes of code, {data_bytes} of data, {names_bytes} of names"));
+    if *debug_bytes > 0 {
+        page.line(
+            "size",
+            format_args!(
+                "{debug_bytes} for debuggers: `strip = \"debuginfo\"` under [profile.release] leaves them out"
+            ),
+        );
+    }
+    for Function { name, bytes } in largest {
+        page.line("functions", format_args!("{bytes:>6}  {name}"));
     }
     page.text
 }

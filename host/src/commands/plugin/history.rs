@@ -17,7 +17,7 @@ const SHOWN: usize = 12;
 ///
 /// # Errors
 /// When home does not answer.
-pub async fn run(args: &HistoryArgs) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let home = match home(&args.config).await {
         Ok(home) => home,
         Err(exit) => return Ok(exit),

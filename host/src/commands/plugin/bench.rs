@@ -1,0 +1,218 @@
+//! `wasmill plugin bench`: what an event costs in a plugin, beside one that does nothing, and how near that is to the limits.
+//!
+//! Processor time is measured, in turns with the other plugin, and the median of the rounds told: what else the machine does moves it little.
+//! Fuel, memory and bytes are counted.
+
+mod idle;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde::Serialize;
+use serde_json::json;
+use wasmill_core::EventTime;
+use wasmill_engine::{Cost, Plugin};
+
+use crate::cli::{BenchArgs, Output};
+use crate::commands::plugin::subject::{RECORD_NS, Subject, lines_of, own_engine};
+use crate::commands::{Exit, print};
+use crate::lookups::ReverseDns;
+use crate::pipeline::plugins::load;
+use crate::solo::{Given, Solo};
+use crate::terminal::{self, Color, TextLines, aligned};
+use crate::torture;
+
+/// Events of a batch.
+const BATCH_EVENTS: usize = 1_000;
+/// Rounds of each plugin.
+const ROUNDS: usize = 21;
+/// Batches of a round: some milliseconds of work.
+const BATCHES: usize = 20;
+/// Shares of a limit from which on a figure is told to be near it, and very near.
+const NEAR: f64 = 0.5;
+const VERY_NEAR: f64 = 0.8;
+
+/// What an event costs.
+#[derive(Debug, Serialize)]
+struct Figures {
+    /// Processor time, from the batch to the applied answer.
+    ns_per_event: f64,
+    fuel_per_event: f64,
+    /// Of the largest instance.
+    memory_bytes: u64,
+    bytes_in_per_event: f64,
+    bytes_out_per_event: f64,
+    /// Instances that a batch took.
+    instances_per_batch: f64,
+    /// Calls that failed.
+    failed_calls: u64,
+}
+
+/// A figure beside its limit.
+#[derive(Debug, Serialize)]
+struct Used {
+    limit: &'static str,
+    used: f64,
+    allowed: f64,
+}
+
+/// Runs the benchmark.
+///
+/// # Errors
+/// When the plugin that does nothing cannot be made.
+pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
+    let subject = match Subject::read(&args.file, args.config.as_deref()) {
+        Ok(subject) => subject,
+        Err(reason) => return Ok(Exit::bad_setup(reason)),
+    };
+    let plugin = match subject.load() {
+        Ok(plugin) => plugin,
+        Err(reason) => return Ok(Exit::bad_setup(reason)),
+    };
+    let lines = match args.events.as_deref().map(lines_of).transpose() {
+        Ok(lines) => lines.unwrap_or_else(|| vec![torture::sample(plugin.reads()).to_string().into_bytes()]),
+        Err(reason) => return Ok(Exit::bad_setup(reason)),
+    };
+    let idle = idle(&subject, &plugin)?;
+    let (own, other) = match measure([plugin, idle], &lines) {
+        Ok(figures) => figures,
+        Err(reason) => return Ok(Exit::failed(reason)),
+    };
+    let used = used(&subject, &own);
+    print(&match args.format {
+        Output::Json => format!("{}\n", json!({ "plugin": own, "idle": other, "limits": used })),
+        Output::Text => shown(&own, &other, &used, TextLines::of_stdout()),
+    });
+    Ok(Exit::success())
+}
+
+/// The plugin that does nothing, under the same limits.
+fn idle(subject: &Subject, plugin: &Plugin) -> anyhow::Result<Arc<Plugin>> {
+    let component = idle::component(plugin.reads()).context("the plugin to compare with cannot be made")?;
+    let mut file = subject.file.clone();
+    (file.path, file.sidecar.config) = ("idle.wasm".into(), json!({}));
+    load(&own_engine().map_err(anyhow::Error::msg)?, &file, &component.into()).map_err(anyhow::Error::msg)
+}
+
+/// Runs both in turns.
+///
+/// # Errors
+/// When one is broken.
+fn measure(plugins: [Arc<Plugin>; 2], lines: &[Vec<u8>]) -> Result<(Figures, Figures), String> {
+    let events: Vec<Given<'_>> = lines
+        .iter()
+        .cycle()
+        .take(BATCH_EVENTS)
+        .map(|line| Given { payload: Some(line), timestamp_ns: RECORD_NS })
+        .collect();
+    let mut lanes =
+        plugins.map(|plugin| Solo::new(plugin, EventTime::Record, Arc::new(ReverseDns::of_table(Default::default()))));
+    let mut rounds: [Vec<f64>; 2] = Default::default();
+    let mut costs = [Cost::default(); 2];
+    // The first one warms up and is not counted.
+    for round in 0..=ROUNDS {
+        for (n, lane) in lanes.iter_mut().enumerate() {
+            let begun = thread_ns();
+            for _ in 0..BATCHES {
+                costs[n] = lane.run(&events).map_err(|broken| broken.to_string())?.cost;
+            }
+            if round > 0 {
+                rounds[n].push((thread_ns() - begun) / (BATCHES * BATCH_EVENTS) as f64);
+            }
+        }
+    }
+    let [own, other] = rounds;
+    Ok((figures(own, &costs[0]), figures(other, &costs[1])))
+}
+
+fn figures(mut rounds: Vec<f64>, cost: &Cost) -> Figures {
+    rounds.sort_by(f64::total_cmp);
+    let each = |total: u64| total as f64 / BATCH_EVENTS as f64;
+    Figures {
+        ns_per_event: rounds[rounds.len() / 2],
+        fuel_per_event: each(cost.fuel),
+        memory_bytes: cost.memory_bytes,
+        bytes_in_per_event: each(cost.bytes_in),
+        bytes_out_per_event: each(cost.bytes_out),
+        instances_per_batch: cost.instances as f64,
+        failed_calls: cost.faults.total(),
+    }
+}
+
+/// Processor time of this thread so far, nanoseconds.
+fn thread_ns() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+fn used(subject: &Subject, own: &Figures) -> Vec<Used> {
+    let limits = &subject.file.sidecar.limits;
+    vec![
+        Used { limit: "fuel_per_event", used: own.fuel_per_event, allowed: limits.fuel_per_event as f64 },
+        Used { limit: "memory_bytes", used: own.memory_bytes as f64, allowed: limits.memory_bytes as f64 },
+        Used {
+            limit: "output_bytes",
+            used: own.bytes_out_per_event * BATCH_EVENTS as f64,
+            allowed: limits.output_bytes as f64,
+        },
+        Used { limit: "component_bytes", used: subject.bytes.len() as f64, allowed: limits.component_bytes as f64 },
+    ]
+}
+
+fn shown(own: &Figures, idle: &Figures, used: &[Used], lines: TextLines) -> String {
+    let row = |what: &str, figure: &dyn Fn(&Figures) -> String| vec![what.to_owned(), figure(own), figure(idle)];
+    let whole = |number: f64| format!("{number:.0}");
+    let mut rows = vec![
+        vec!["an event costs".to_owned(), "this plugin".to_owned(), "one that does nothing".to_owned()],
+        row("ns of processor time", &|figures| whole(figures.ns_per_event)),
+        row("fuel", &|figures| whole(figures.fuel_per_event)),
+        row("bytes in", &|figures| whole(figures.bytes_in_per_event)),
+        row("bytes out", &|figures| format!("{:.1}", figures.bytes_out_per_event)),
+        row("instances for a batch", &|figures| whole(figures.instances_per_batch)),
+        row("bytes of memory for a batch", &|figures| figures.memory_bytes.to_string()),
+    ];
+    if own.failed_calls > 0 {
+        rows.push(row("calls that failed", &|figures| figures.failed_calls.to_string()));
+    }
+    let host = 100.0 * idle.ns_per_event / own.ns_per_event.max(1.0);
+    let mut text = aligned(&rows);
+    text.push_str(&format!(
+        "{host:.0} % of the time are the host's own; batches of {BATCH_EVENTS}, median of {ROUNDS} rounds in turns\n\nof limits\n"
+    ));
+    for Used { limit, used, allowed } in used {
+        let share = used / allowed.max(1.0);
+        let share_shown = format!("{:>6.2} %", 100.0 * share);
+        text.push_str(&format!(
+            "{}  limits.{limit}: {used:.0} of {allowed:.0}\n",
+            lines.colored(&share_shown, color(share))
+        ));
+    }
+    text
+}
+
+fn color(share: f64) -> Color {
+    match share {
+        share if share >= VERY_NEAR => terminal::WRONG,
+        share if share >= NEAR => terminal::DOUBTFUL,
+        _ => terminal::GOOD,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn color_tells_how_near_a_limit_is() {
+        let colors = [0.0, 0.49, 0.5, 0.79, 0.8, 3.0].map(color);
+        use terminal::{DOUBTFUL, GOOD, WRONG};
+        assert_eq!(colors, [GOOD, GOOD, DOUBTFUL, DOUBTFUL, WRONG, WRONG]);
+    }
+
+    #[test]
+    fn figure_is_the_median_of_its_rounds() {
+        let cost = Cost { fuel: 5_000, ..Cost::default() };
+        let figures = figures(vec![9.0, 1.0, 2.0], &cost);
+        assert_eq!((figures.ns_per_event, figures.fuel_per_event), (2.0, 5.0));
+    }
+}
