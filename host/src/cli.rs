@@ -44,6 +44,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Ask every system of a pipeline whether it could run
     Doctor(DoctorArgs),
+    /// Send fixtures through a pipeline, offline, and compare what comes of them
+    Test(TestArgs),
     /// Print the JSON Schema of a pipeline's file
     Schema(SchemaArgs),
     /// Show everything at work: a Kafka broker inside the process, the shipped plugins, SQLite
@@ -114,6 +116,28 @@ pub struct DoctorArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Output,
+}
+
+/// `wasmill test`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  wasmill test pipeline.yaml\n  wasmill test pipeline.yaml tests/logins.yaml --update\n  \
+                        wasmill test pipeline.yaml --junit report.xml\n\n\
+                        A fixture is a YAML file: `events:`, objects or lines as texts, and `expect:`, by the name of a sink the rows that it gets,\n\
+                        each with the columns that matter, and `dead_letters`. Nothing is connected: tables are SQLite's in a temporary folder.\n\
+                        Exit codes: 0 all as expected, 1 something is not, 78 the pipeline or a fixture has mistakes."
+)]
+pub struct TestArgs {
+    /// The pipeline's YAML file
+    pub config: PathBuf,
+    /// Fixtures; all of the folder `tests` beside the pipeline's file if none is named
+    pub fixtures: Vec<PathBuf>,
+    /// Write into the fixtures what comes of them, instead of comparing
+    #[arg(long)]
+    pub update: bool,
+    /// Write a report for CI systems to this file, in JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 /// What `wasmill schema` prints.

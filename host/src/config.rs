@@ -2,6 +2,7 @@
 
 mod check;
 mod environment;
+mod fixture;
 mod identifier;
 mod load;
 mod mistake;
@@ -36,6 +37,7 @@ use wasmill_engine::{Ceilings, CompileLimits};
 use crate::http::SigningKey;
 
 pub use environment::{Environment, FILLED_BYTES_MAX};
+pub use fixture::Fixture;
 pub use identifier::{Identifier, IdentifierError, TableName, quoted_name};
 pub(crate) use mistake::nearest;
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         return wasmill_engine::compile_child_main();
     }
     let cli = Cli::parse();
-    let ended = match wasmill::logging::start(matches!(cli.command, Command::Plugin(_))) {
+    let ended = match wasmill::logging::start(matches!(cli.command, Command::Plugin(_) | Command::Test(_))) {
         Err(reason) => Ok(Exit::bad_setup(reason)),
         Ok(()) => dispatch(cli),
     };
@@ -30,6 +30,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => in_runtime(commands::run::run(&args)),
         Command::Validate(args) => Ok(commands::validate::run(&args)),
         Command::Doctor(args) => in_runtime(async move { Ok(commands::doctor::run(&args).await) }),
+        Command::Test(args) => in_runtime(commands::test::run(&args)),
         Command::Schema(args) => {
             commands::print(&commands::schema::schema(&args));
             Ok(Exit::success())

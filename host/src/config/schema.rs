@@ -7,11 +7,13 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::transform_subschemas;
 use serde_json::Value as Json;
 
+use super::fixture::RawFixture;
 use super::plugins::RawSidecar;
 use super::raw::RawPipeline;
 
 static PIPELINE: LazyLock<Json> = LazyLock::new(of::<RawPipeline>);
 static SIDECAR: LazyLock<Json> = LazyLock::new(of::<RawSidecar>);
+static FIXTURE: LazyLock<Json> = LazyLock::new(of::<RawFixture>);
 
 /// The JSON Schema of a pipeline's file.
 pub fn json_schema() -> &'static Json {
@@ -21,6 +23,11 @@ pub fn json_schema() -> &'static Json {
 /// The JSON Schema of the file beside a plugin.
 pub(super) fn sidecar() -> &'static Json {
     &SIDECAR
+}
+
+/// The JSON Schema of a fixture of `wasmill test`.
+pub(super) fn fixture() -> &'static Json {
+    &FIXTURE
 }
 
 fn of<T: JsonSchema>() -> Json {
