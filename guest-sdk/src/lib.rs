@@ -109,6 +109,13 @@ pub use writer::{Columns, Put, Writer};
 /// What the macros' code names. Not for authors: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    /// What a component says that it was made with.
+    pub const SDK: &[u8; SDK_NAME.len()] = match SDK_NAME.as_bytes().first_chunk() {
+        Some(bytes) => bytes,
+        None => panic!("it is as long as it is"),
+    };
+    const SDK_NAME: &str = concat!("wasmill-sdk ", env!("CARGO_PKG_VERSION"));
+
     pub use crate::batch::{Cell, View};
     pub use crate::config::NoConfig;
     pub use crate::config::schema::{json, length};

@@ -85,6 +85,7 @@ fn new_plugin_of_each_kind_tests_builds_and_checks_as_it_is() {
             "names are kept, for people: {largest}"
         );
         assert!(desk.path(name).join(format!("target/plugins/{name}.yaml")).is_file());
+        assert!(told["config_schema"]["properties"].is_object(), "{told}");
         desk.done(&["plugin", "check", &file, "--events", "events.jsonl"], name);
     }
     // What cargo makes without us is the same component.

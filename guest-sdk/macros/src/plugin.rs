@@ -268,6 +268,10 @@ fn exports(kind: Kind, name: &Ident) -> TokenStream {
             #[allow(unsafe_code)]
             #[unsafe(link_section = "wasmill:config-schema")]
             static SECTION: [u8; LENGTH] = ::wasmill_sdk::__private::json(SCHEMA);
+            #[used]
+            #[allow(unsafe_code)]
+            #[unsafe(link_section = "wasmill:sdk")]
+            static SDK: [u8; ::wasmill_sdk::__private::SDK.len()] = *::wasmill_sdk::__private::SDK;
         };
 
         // Natively only tests call the plugin: it is no dead code.

@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod changes;
 mod check;
+mod config_schema;
 mod history;
 mod inspect;
 mod list;

@@ -13,6 +13,7 @@ mod blaming;
 mod compiling;
 mod cutting;
 mod determinism;
+mod golden;
 mod limiting;
 mod loading;
 mod speed;

@@ -3,8 +3,14 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use serde_json::Value;
 use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 use wit_component::{WitPrinter, decode};
+
+use super::config_schema;
+
+/// The custom section that the SDK puts its name and version into.
+const SDK_SECTION: &str = "wasmill:sdk";
 
 /// A function and the bytes of its code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +33,12 @@ pub(super) struct Anatomy {
     pub(super) debug_bytes: usize,
     /// The largest functions, largest first.
     pub(super) largest: Vec<Function>,
+    /// The JSON Schema of its config, if it carries one.
+    #[serde(skip)]
+    pub(super) config: Option<Value>,
+    /// With what it was made, such as `wasmill-sdk 0.1.0`.
+    #[serde(skip)]
+    pub(super) sdk: Option<String>,
 }
 
 impl Anatomy {
@@ -52,6 +64,12 @@ impl Anatomy {
                     let bytes = custom.data().len();
                     if custom.name().starts_with(".debug") {
                         this.debug_bytes += bytes;
+                    }
+                    match custom.name() {
+                        // What cannot be read is none: it is for people alone.
+                        config_schema::SECTION => this.config = serde_json::from_slice(custom.data()).ok(),
+                        SDK_SECTION => this.sdk = Some(String::from_utf8_lossy(custom.data()).into_owned()),
+                        _ => {}
                     }
                     if let KnownCustom::Name(names) = custom.as_known() {
                         this.names_bytes += bytes;

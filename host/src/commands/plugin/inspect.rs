@@ -3,12 +3,13 @@
 use std::fmt::{Display, Write};
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use wasmill_core::{FieldKind, Lookup};
 use wasmill_engine::{Grant, INTERFACE_VERSION, Plugin};
 
 use crate::cli::{InspectArgs, Output};
 use crate::commands::plugin::anatomy::{Anatomy, Function, wit};
+use crate::commands::plugin::config_schema;
 use crate::commands::plugin::subject::Subject;
 use crate::commands::{Exit, print};
 use crate::terminal::plain;
@@ -26,9 +27,13 @@ struct Inspection {
     bytes: usize,
     /// The version of the plugin interface.
     interface: &'static str,
+    /// With what it was made; `null` where it does not say.
+    sdk: Option<String>,
     kinds: String,
     /// Why every batch configures it anew; `null` where it is pre-initialised.
     configured_per_instance: Option<String>,
+    /// The JSON Schema of its config; `null` where it carries none.
+    config_schema: Option<Value>,
     reads: Vec<Read>,
     writes: Vec<Written>,
     /// The version of what it stores; `null` for a plugin without state.
@@ -101,14 +106,22 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
 fn inspect(args: &InspectArgs) -> Result<Inspection, String> {
     // It is given all, so that it says what it asks for; it sees no event, so it can do nothing with it.
     let subject = Subject::read(&args.file, args.config.as_deref())?;
-    let plugin = subject.load()?;
     let size = Anatomy::of(&subject.bytes, FUNCTIONS_MAX);
+    let loaded = subject.load().map_err(|reason| match size.as_ref().ok().and_then(|size| size.config.as_ref()) {
+        Some(schema) => {
+            let lines: Vec<_> =
+                config_schema::lines(schema).iter().map(|line| format!("\n  {}", plain(line))).collect();
+            format!("{reason}\nits config may have:{}", lines.concat())
+        }
+        None => reason,
+    });
+    let plugin = loaded?;
     let size = size.map_err(|error| format!("its sections cannot be read: {error}"))?;
     Ok(Inspection::of(&plugin, &subject, size))
 }
 
 impl Inspection {
-    fn of(plugin: &Plugin, subject: &Subject, size: Anatomy) -> Self {
+    fn of(plugin: &Plugin, subject: &Subject, mut size: Anatomy) -> Self {
         let reference = plugin.reference();
         let reads = plugin.reads().iter().map(|field| Read {
             path: field.path.as_ref().map(ToString::to_string),
@@ -131,6 +144,8 @@ impl Inspection {
             file: subject.file.path.display().to_string(),
             bytes: subject.bytes.len(),
             interface: INTERFACE_VERSION,
+            sdk: size.sdk.take(),
+            config_schema: size.config.take(),
             kinds: plugin.kinds().to_string(),
             configured_per_instance: plugin.configured_per_instance().map(str::to_owned),
             reads: reads.collect(),
@@ -148,10 +163,14 @@ fn shown(inspection: &Inspection) -> String {
     page.line("plugin", format_args!("{} {}, {}", inspection.name, inspection.version, inspection.kinds));
     page.line("digest", &inspection.digest);
     page.line("file", format_args!("{}, {} bytes", inspection.file, inspection.bytes));
-    page.line("interface", format_args!("wasmill:plugin@{}", inspection.interface));
+    let sdk = inspection.sdk.as_ref().map(|sdk| format!(", made with {sdk}"));
+    page.line("interface", format_args!("wasmill:plugin@{}{}", inspection.interface, sdk.unwrap_or_default()));
     match &inspection.configured_per_instance {
         None => page.line("starts", "pre-initialised"),
         Some(why) => page.line("starts", format_args!("configured anew for each batch, which is slower: {why}")),
+    }
+    for line in inspection.config_schema.iter().flat_map(config_schema::lines) {
+        page.line("config", line);
     }
     for Read { path, kind, required, lookup } in &inspection.reads {
         let path = path.as_deref().unwrap_or("the whole payload");
@@ -184,7 +203,7 @@ fn shown(inspection: &Inspection) -> String {
     for Import { name, gives } in &inspection.imports {
         page.line("import", format_args!("{name}: {gives}"));
     }
-    let Anatomy { code_bytes, data_bytes, names_bytes, debug_bytes, largest } = &inspection.size;
+    let Anatomy { code_bytes, data_bytes, names_bytes, debug_bytes, largest, .. } = &inspection.size;
     page.line("size", format_args!("{code_bytes} bytes of code, {data_bytes} of data, {names_bytes} of names"));
     if *debug_bytes > 0 {
         page.line(

@@ -14,6 +14,7 @@ struct Event<'a> {
 /// What the operator may write under `config:` in the YAML file beside the plugin.
 #[derive(Config)]
 struct Config {
+    /// What the message of a failed login begins with.
     #[config(default = "login failed".to_owned())]
     message: String,
 }

@@ -19,6 +19,7 @@ struct Added {
 /// What the operator may write under `config:` in the YAML file beside the plugin.
 #[derive(Config)]
 struct Config {
+    /// What the addresses inside begin with.
     #[config(default = "10.".to_owned())]
     inside: String,
 }

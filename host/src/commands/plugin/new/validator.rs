@@ -12,6 +12,7 @@ struct Event<'a> {
 /// What the operator may write under `config:` in the YAML file beside the plugin.
 #[derive(Config)]
 struct Config {
+    /// The severities that are known.
     #[config(default = ["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"].map(str::to_owned).to_vec())]
     severities: Vec<String>,
 }
