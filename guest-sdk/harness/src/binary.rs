@@ -45,7 +45,8 @@ pub(crate) fn built_plugin(package: &str) -> anyhow::Result<Option<PathBuf>> {
 
 fn candidates(package: &str) -> impl Iterator<Item = PathBuf> {
     let folder = named("WASMILL_PLUGINS").map(|(_, folder)| folder);
-    let built = workspace().map(|root| root.join("target/plugins"));
+    // Elsewhere what lies there may be older than the sources; cargo knows.
+    let built = workspace().filter(|_| is_ours()).map(|root| root.join("target/plugins"));
     let name = format!("{package}.wasm");
     folder.into_iter().chain(built).map(move |folder| folder.join(&name))
 }

@@ -80,9 +80,9 @@ impl Harness {
         Self { file: Some(file.into()), ..Self::this_plugin() }
     }
 
-    /// The component of the crate under test: what `WASMILL_PLUGIN` names, else the crate's in the folder `WASMILL_PLUGINS` or in
-    /// `target/plugins` of its workspace; where there is none it is built, in a folder of its own inside of the target folder, once
-    /// for all tests that run.
+    /// The component of the crate under test: what `WASMILL_PLUGIN` names, else the crate's in the folder `WASMILL_PLUGINS` (or, in the
+    /// workspace of wasmill itself, in `target/plugins`); where there is none it is built, in a folder of its own inside of the target folder,
+    /// once for all tests that run.
     pub fn this_plugin() -> Self {
         Self { file: None, config: json!({}), limits: json!({}), names: None, fuel_growth_percent: 5 }
     }
