@@ -89,7 +89,7 @@ impl Fault {
             return Self::trap(format!("called exit({})", exit.0));
         }
         let text = format!("{:#}", error.root_cause());
-        // The types of these two errors are private to wasmtime.
+        // The types of the first two of these errors are private to wasmtime.
         if text.contains("fuel allocated for hostcalls") {
             let text = format!("hands over more than {} bytes at once", limits.output_bytes);
             return Self::too_large(Limit::OutputBytes, text);
