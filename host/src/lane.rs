@@ -210,6 +210,9 @@ async fn receive(
                 room.send(delivery);
             }
             Err(Lost::Broken(broken)) => {
+                if let Broken::Stuck { plugin, .. } = &broken {
+                    swap.sinks.tally.stuck(plugin);
+                }
                 broken.turn(first).iter().for_each(|turn| swap.breakers.turned(&swap.partition, turn));
                 let again = matches!(broken, Broken::Engine { .. });
                 return LaneEnd::Paused(Pause { reason: broken.to_string(), again });

@@ -52,6 +52,9 @@ impl Page {
             Metric::OpenAlerts => {
                 self.by(name, "sink", status.lives.iter().map(|life| (life.sink(), life.open() as f64)))
             }
+            Metric::PluginsRefused => {
+                self.by(name, "cause", report.plugins_refused.iter().map(|(cause, times)| (*cause, *times as f64)))
+            }
             Metric::DeadLetters => self.by(name, "code", by_code(&report.rejections).into_iter()),
             Metric::PluginBreakerOpen | Metric::PluginBreakerOpened => {
                 status.breakers.counts().iter().try_for_each(|BreakerCounts { plugin, open, opened }| {

@@ -8,6 +8,7 @@ mod letters;
 mod line_lane;
 mod listing;
 pub mod plugins;
+mod refusal;
 mod replay;
 mod retention;
 mod setup;

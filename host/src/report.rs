@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use wasmill_engine::Plugins;
+use wasmill_core::PluginRef;
+use wasmill_engine::{Limit, Plugins};
 
 pub use self::lanes::LaneReport;
 pub use self::plugins::PluginReport;
@@ -20,7 +21,7 @@ use crate::recent::{LastMinute, Recent};
 use crate::report::lanes::LaneCounts;
 use crate::report::plugins::PluginCounts;
 
-/// The report of a run: one JSON object. Everything in it speaks of committed batches, so that for every sink of
+/// The report of a run: one JSON object. Every count of events in it speaks of committed batches, so that for every sink of
 /// events received = delivered + filtered + refused + dropped + rejected, whenever it is read.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -44,6 +45,8 @@ pub struct Report {
     pub dead_letters: u64,
     /// Alerts raised.
     pub alerts: u64,
+    /// Plugins that were in the directory and did not come to serve, by cause; only those that there were.
+    pub plugins_refused: BTreeMap<&'static str, u64>,
     /// Wall time since the start.
     pub seconds: f64,
     /// Processor time of the whole process.
@@ -103,6 +106,7 @@ struct Counts {
     dead_letters: u64,
     alerts: u64,
     rejections: BTreeMap<String, u64>,
+    plugins_refused: BTreeMap<&'static str, u64>,
     recent: Recent,
     sinks: Vec<SinkCounts>,
     plugins: PluginCounts,
@@ -139,6 +143,16 @@ impl Tally {
     /// Has the report name plugins that serve from now on, though nothing of theirs is committed yet.
     pub fn serve(&self, plugins: &Plugins) {
         self.lock().plugins.find(plugins);
+    }
+
+    /// Counts plugins that do not come to serve, for a cause that is one of a few words.
+    pub fn refuse(&self, cause: &'static str) {
+        *self.lock().plugins_refused.entry(cause).or_default() += 1;
+    }
+
+    /// Counts a batch that a plugin has had for too long, of which nothing is committed.
+    pub fn stuck(&self, plugin: &PluginRef) {
+        self.lock().plugins.hold(plugin, Limit::StuckBatchMs);
     }
 
     /// Counts a committed group.
@@ -210,6 +224,7 @@ impl Tally {
             rejections: counts.rejections.clone(),
             dead_letters: counts.dead_letters,
             alerts: counts.alerts,
+            plugins_refused: counts.plugins_refused.clone(),
             seconds: self.started.elapsed().as_secs_f64(),
             cpu_seconds: process_cpu_seconds(),
             plugins: counts.plugins.reports().to_vec(),

@@ -213,6 +213,7 @@ fn plugin_that_has_a_batch_for_too_long_pauses_the_lane_and_costs_no_event() {
     }
     let report = ran.report();
     assert_eq!((&report["rejected"], &report["delivered"]["rows"]), (&0.into(), &0.into()));
+    assert_eq!(report["plugins"][0]["limits"], serde_json::json!({ "stuck_batch_ms": 1 }));
     assert_eq!(pipeline.count("out.db", "SELECT count(*) FROM wasmill_dead_letters"), 0);
 
     // With less fuel than time the same batch gets to its end, and the event is to blame.

@@ -16,6 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::runtime::{Builder, Runtime};
 use wasmill_tests::admin::Admin;
+use wasmill_tests::exposition::Exposition;
 use wasmill_tests::pipeline::{PATIENCE, Pipeline, Ran, Running, built, eventually};
 
 const YAML: &str = "
@@ -110,6 +111,12 @@ impl<'p> Swapping<'p> {
 
     fn plugins_health(&mut self) -> String {
         self.health_of_plugins("state")
+    }
+
+    /// How often plugins did not come to serve for `cause`.
+    fn refused(&mut self, cause: &str) -> f64 {
+        let page = Exposition::read(&Admin::of(&mut self.running).get("/metrics").1).unwrap();
+        page.value("wasmill_plugins_refused_total", &[("cause", cause)])
     }
 
     fn health_of_plugins(&mut self, key: &str) -> String {
@@ -231,6 +238,7 @@ fn bad_directory_changes_nothing_and_a_start_goes_on_with_what_served() {
     assert_eq!(at_work.plugins_health(), "yellow");
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(at_work.running.log().matches("20-bad.wasm").count(), 1, "it is not tried again and again");
+    assert_eq!(at_work.refused("component"), 1.0);
     let good = at_work.path("10-enrich-env.wasm");
     let (away, settings) = (pipeline.path("away.wasm"), at_work.path("10-enrich-env.yaml"));
     fs::remove_file(&bad).unwrap();
@@ -238,6 +246,7 @@ fn bad_directory_changes_nothing_and_a_start_goes_on_with_what_served() {
         fs::rename(&good, &away).unwrap();
         fs::remove_file(&settings).unwrap();
     });
+    assert_eq!(at_work.refused("required"), 1.0);
     fs::write(&settings, marking("a")).unwrap();
     fs::rename(&away, &good).unwrap();
     let directory = pipeline.path("plugins.d");
@@ -256,6 +265,7 @@ fn bad_directory_changes_nothing_and_a_start_goes_on_with_what_served() {
         "{}",
         ran.stderr
     );
+    assert_eq!(ran.report()["plugins_refused"], serde_json::json!({ "component": 1 }));
     assert_eq!(pipeline.sqlite("out.db", "SELECT mark FROM events WHERE n = -1").concat(), ["b"]);
 }
 

@@ -99,6 +99,27 @@ pub enum Reason {
     Engine(String),
 }
 
+impl Reason {
+    /// In one word, for counting: the setting that was passed, where one was.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "component_bytes",
+            Self::Limits(_) => "limits",
+            Self::NotWebAssembly | Self::CoreModule | Self::Invalid(_) => "component",
+            Self::NoPlugin | Self::OtherVersion(_) | Self::OtherSignature(_) => "interface",
+            Self::NotGranted(_) | Self::LacksGrant(_) => "grants",
+            Self::ConfigureTrapped { code, .. } if code == "fuel" => "fuel_configure",
+            Self::ConfigureTrapped { code, .. } if code == "memory" => "memory",
+            Self::ConfigureTrapped { .. } | Self::Configure(_) => "configure",
+            Self::Smoke(_) => "trial",
+            Self::Manifest(_) => "manifest",
+            Self::CompileTime(_) => "compile_seconds",
+            Self::CompileDied(_) => "compile_memory_bytes",
+            Self::Engine(_) => "engine",
+        }
+    }
+}
+
 /// The engine cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {

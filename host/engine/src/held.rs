@@ -40,6 +40,7 @@ limits! {
     StateValueBytes = state_value_bytes: "calls that stored too long a value",
     StateKeyBytes = state_key_bytes: "calls that asked for too long a key",
     SlowBatchMs = slow_batch_ms: "batches that were slow",
+    StuckBatchMs = stuck_batch_ms: "batches that were stuck, for which the lane paused",
 }
 
 /// How often each limit held.
@@ -77,8 +78,8 @@ mod tests {
 
     #[test]
     fn every_setting_holds_while_a_plugin_runs_or_is_known_not_to() {
-        // The load is refused, and the lane pauses.
-        let others = ["fuel_configure", "component_bytes", "stuck_batch_ms"];
+        // The load is refused: `Reason::cause` names them.
+        let others = ["fuel_configure", "component_bytes"];
         let Value::Object(settings) = serde_json::to_value(Limits::default()).unwrap() else { panic!("an object") };
         let mut names: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).chain(others).collect();
         let mut expected: Vec<&str> = settings.keys().map(String::as_str).collect();

@@ -60,7 +60,8 @@ metrics! {
     PluginSkipped: counter "wasmill_plugin_skipped_total", "Events that passed a plugin by because its breaker was open.";
     PluginCalls: counter "wasmill_plugin_calls_total", "Calls into a plugin.";
     PluginTraps: counter "wasmill_plugin_traps_total", "Calls into a plugin that failed, by what went wrong.";
-    PluginLimits: counter "wasmill_plugin_limits_total", "How often a limit of a plugin held, by its setting: failed calls, texts and lines that were cut or left out, keys that went, slow batches.";
+    PluginLimits: counter "wasmill_plugin_limits_total", "How often a limit of a plugin held, by its setting: failed calls, texts and lines that were cut or left out, keys that went, slow and stuck batches.";
+    PluginsRefused: counter "wasmill_plugins_refused_total", "Plugins that were in the directory and did not come to serve, by cause: a limit of the load, or what else was wrong.";
     PluginInstances: counter "wasmill_plugin_instances_total", "Instances that were made of a plugin.";
     PluginBytes: counter "wasmill_plugin_bytes_total", "Bytes that a plugin was handed (in) and answered with (out).";
     PluginBreakerOpen: gauge "wasmill_plugin_breaker_open", "Lanes in which a plugin's breaker is open.";

@@ -10,6 +10,7 @@ use wasmill_engine::{Ceilings, CompileLimits, Engine, EngineOptions, Plugin, Plu
 use super::SetupError;
 use super::good::GoodFiles;
 use super::listing::Listing;
+use super::refusal::Refusal;
 use crate::config::plugins::{PLUGINS_MAX, PluginFile, Sidecar, discover_with};
 use crate::config::{Config, Environment};
 use crate::health::Health;
@@ -34,6 +35,8 @@ pub(super) struct Loaded {
     pub(super) files: Vec<LoadedFile>,
     /// What the directory held before they were read.
     pub(super) listing: Listing,
+    /// Why these are those that served last, and not what the directory held.
+    pub(super) refused: Option<Refusal>,
 }
 
 /// A plugin with its file.
@@ -65,20 +68,20 @@ impl Loader {
     /// With file, digest and reason, when the directory is bad and nothing has served yet.
     pub(super) async fn begin(self, health: &Health) -> Result<(Arc<Self>, Loaded), SetupError> {
         let this = Arc::new(self);
-        let listing = this.list().await;
-        let reason = match this.load(Vec::new()).await {
+        let listing = this.list().await.unwrap_or_default();
+        let refusal = match this.load(Vec::new()).await {
             Ok(files) => {
                 if files.is_empty() {
                     tracing::warn!("no plugin in {}: events pass through unchanged", this.directory.display());
                 }
                 health.green(PART);
-                return Ok((this, Loaded { files, listing: listing.unwrap_or_default() }));
+                return Ok((this, Loaded { files, listing, refused: None }));
             }
-            Err(reason) => reason,
+            Err(refusal) => refusal,
         };
-        let Some(files) = this.load_good().await else { return Err(SetupError::Wrong(reason)) };
-        health.yellow(PART, serves_on(&reason));
-        Ok((this, Loaded { files, listing: listing.unwrap_or_default() }))
+        let Some(files) = this.load_good().await else { return Err(SetupError::Wrong(refusal.into())) };
+        health.yellow(PART, serves_on(&refusal));
+        Ok((this, Loaded { files, listing, refused: Some(refusal) }))
     }
 
     /// What the directory holds.
@@ -94,10 +97,11 @@ impl Loader {
     ///
     /// # Errors
     /// The first bad one, with file, digest and reason; or which required one is not there.
-    pub(super) async fn load(self: &Arc<Self>, before: Vec<LoadedFile>) -> Result<Vec<LoadedFile>, String> {
+    pub(super) async fn load(self: &Arc<Self>, before: Vec<LoadedFile>) -> Result<Vec<LoadedFile>, Refusal> {
         let this = Arc::clone(self);
         // Compiling takes its time, and WASI's calls must not meet the async runtime.
-        blocking(move || this.load_from(&this.directory, &before)).await?
+        let loaded = blocking(move || this.load_from(&this.directory, &before)).await;
+        loaded.map_err(|reason| Refusal::new(Refusal::UNREADABLE, reason))?
     }
 
     /// The plugins that served last; `None` where there are none, or they can be used no more.
@@ -107,10 +111,8 @@ impl Loader {
         match blocking(load).await {
             Ok(Some(Ok(files))) => Some(files),
             Ok(None) => None,
-            Ok(Some(Err(reason))) | Err(reason) => {
-                tracing::warn!("the plugins that served last cannot be used either: {reason}");
-                None
-            }
+            Ok(Some(Err(refusal))) => unusable(&refusal),
+            Err(reason) => unusable(&reason),
         }
     }
 
@@ -123,30 +125,31 @@ impl Loader {
         }
     }
 
-    fn load_from(&self, folder: &Path, before: &[LoadedFile]) -> Result<Vec<LoadedFile>, String> {
+    fn load_from(&self, folder: &Path, before: &[LoadedFile]) -> Result<Vec<LoadedFile>, Refusal> {
         let files = discover_with(folder, &self.directory, &Environment::of_process(), &self.ceilings)
-            .map_err(|mistakes| mistakes.to_string())?;
+            .map_err(|mistakes| Refusal::new(Refusal::SETTINGS, mistakes.to_string()))?;
         let mut loaded: Vec<LoadedFile> = Vec::with_capacity(files.len());
         for file in files {
             let next = self.load_one(file, before)?;
             if let Some(other) = loaded.iter().find(|other| share_state(&other.plugin, &next.plugin)) {
                 let (first, second) = (other.file.path.display(), next.file.path.display());
-                return Err(format!(
+                let text = format!(
                     "{first} and {second} are both the plugin {}, whose state stands under its name; keep one of the two and have \
                      it do the work of both",
                     next.plugin.reference().name
-                ));
+                );
+                return Err(Refusal::new(Refusal::STATE, text));
             }
             loaded.push(next);
         }
         let names = loaded.iter().map(|loaded| loaded.plugin.reference().name.as_str());
         match missing(&self.required, names) {
             None => Ok(loaded),
-            Some(name) => Err(is_missing(name, folder)),
+            Some(name) => Err(Refusal::new(Refusal::REQUIRED, is_missing(name, folder))),
         }
     }
 
-    fn load_one(&self, file: PluginFile, before: &[LoadedFile]) -> Result<LoadedFile, String> {
+    fn load_one(&self, file: PluginFile, before: &[LoadedFile]) -> Result<LoadedFile, Refusal> {
         let bytes = bytes_of(&file)?;
         let same = before.iter().find(|before| before.file == file && before.bytes == bytes);
         if let Some(same) = same {
@@ -173,8 +176,14 @@ pub fn is_missing(name: &str, folder: &Path) -> String {
 }
 
 /// That a bad directory changes nothing.
-pub(super) fn serves_on(reason: &str) -> String {
+pub(super) fn serves_on(reason: &impl Display) -> String {
     format!("{reason}; what served before serves on, and the directory is looked at again when it changes")
+}
+
+/// That the plugins which served last cannot serve again.
+fn unusable(reason: &dyn Display) -> Option<Vec<LoadedFile>> {
+    tracing::warn!("the plugins that served last cannot be used either: {reason}");
+    None
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
@@ -207,20 +216,21 @@ pub fn engine(
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn bytes_of(file: &PluginFile) -> Result<Arc<[u8]>, String> {
+pub fn bytes_of(file: &PluginFile) -> Result<Arc<[u8]>, Refusal> {
     let read = std::fs::read(&file.path);
-    read.map(Arc::from).map_err(|error| format!("cannot read the plugin {}: {error}", file.path.display()))
+    let text = |error| format!("cannot read the plugin {}: {error}", file.path.display());
+    read.map(Arc::from).map_err(|error| Refusal::new(Refusal::UNREADABLE, text(error)))
 }
 
 /// Loads one plugin.
 ///
 /// # Errors
 /// With file, digest and reason.
-pub fn load(engine: &Engine, file: &PluginFile, bytes: &Arc<[u8]>) -> Result<Arc<Plugin>, String> {
+pub fn load(engine: &Engine, file: &PluginFile, bytes: &Arc<[u8]>) -> Result<Arc<Plugin>, Refusal> {
     let Sidecar { config, limits, instance, grants, state, on_open } = file.sidecar.clone();
     let (file, bytes) = (file.path.clone(), Arc::clone(bytes));
     let spec = PluginSpec { file, bytes, config, limits, instance, grants, state, on_open };
-    engine.load(&spec).map_err(|error| error.to_string())
+    Ok(engine.load(&spec)?)
 }
 
 /// One line about a loaded plugin.

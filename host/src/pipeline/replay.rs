@@ -69,7 +69,9 @@ impl Replayer {
     /// As for a run.
     pub async fn open(config: &Config, place: &LettersPlace<'_>) -> Result<Self, SetupError> {
         let files: Vec<LoadedFile> = match Loader::new(config)? {
-            Some(loader) => Arc::new(loader).load(Vec::new()).await.map_err(SetupError::Wrong)?,
+            Some(loader) => {
+                Arc::new(loader).load(Vec::new()).await.map_err(|refusal| SetupError::Wrong(refusal.into()))?
+            }
             None => Vec::new(),
         };
         let ledger = place.open_ledger(config).await?;

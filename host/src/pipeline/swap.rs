@@ -15,6 +15,7 @@ use wasmill_engine::Generation;
 use super::bind::{Binder, Bound};
 use super::build::{archive, note};
 use super::plugins::{Loaded, LoadedFile, Loader, PART, about, serves_on};
+use super::refusal::Refusal;
 use crate::config::RetryConfig;
 use crate::plugin_breakers::PluginBreakers;
 use crate::retry::Backoff;
@@ -72,13 +73,12 @@ impl Swap {
 
     /// Has what the directory holds serve, unless something is wrong with it.
     async fn take_over(&mut self) {
-        let health = Arc::clone(&self.sinks.health);
         let began = Instant::now();
         let next = self.loader.load(self.loaded.files.clone()).await;
         let loaded = began.elapsed();
         let next = match next {
             Ok(files) => self.bind(&files).await.map(|bound| (files, bound)),
-            Err(reason) => Err(reason),
+            Err(refusal) => Err(refusal),
         };
         match next {
             Ok((files, bound)) => {
@@ -91,21 +91,28 @@ impl Swap {
                                 ms = began.elapsed().as_millis(),
                                 "plugins were taken over"
                             );
-                            health.green(PART);
+                            self.sinks.health.green(PART);
                         }
-                        Err(reason) => health.yellow(PART, serves_on(&reason)),
+                        Err(refusal) => self.refuse(&refusal),
                     }
                 }
             }
-            Err(reason) => health.yellow(PART, serves_on(&reason)),
+            Err(refusal) => self.refuse(&refusal),
         }
     }
 
+    fn refuse(&self, refusal: &Refusal) {
+        self.sinks.tally.refuse(refusal.cause);
+        self.sinks.health.yellow(PART, serves_on(refusal));
+    }
+
     /// Binds plugins, and looks whether home and they suit each other. Waits while home is away.
-    async fn bind(&self, files: &[LoadedFile]) -> Result<Bound, String> {
-        let bound = self.binder.bind(files.iter().map(|file| Arc::clone(&file.plugin)).collect())?;
+    async fn bind(&self, files: &[LoadedFile]) -> Result<Bound, Refusal> {
+        let bound = self.binder.bind(files.iter().map(|file| Arc::clone(&file.plugin)).collect());
+        let bound = bound.map_err(|reason| Refusal::new(Refusal::BINDING, reason))?;
         let generation = &bound.processor.generation;
-        states::suits(&self.serving.now().generation, generation).map_err(|error| error.to_string())?;
+        let suits = states::suits(&self.serving.now().generation, generation);
+        suits.map_err(|error| Refusal::new(Refusal::STATE, error.to_string()))?;
         if let Some(home) = self.sinks.home() {
             self.patiently(|| self.prepare(home, files, generation)).await?;
         }
@@ -116,7 +123,7 @@ impl Swap {
     async fn patiently<F: Future<Output = Result<(), StoreError>>>(
         &self,
         attempt: impl Fn() -> F,
-    ) -> Result<(), String> {
+    ) -> Result<(), Refusal> {
         let mut backoff = Backoff::new(self.retry);
         loop {
             match attempt().await {
@@ -124,11 +131,12 @@ impl Swap {
                 Err(StoreError::Transient(reason)) => {
                     self.sinks.health.yellow(PART, format!("new plugins wait for home: {reason}"));
                 }
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(Refusal::new(Refusal::HOME, error.to_string())),
             }
             backoff.wait().await;
             if !self.is_settled().await {
-                return Err("the plugin directory changed again while its plugins waited for home".to_owned());
+                let text = "the plugin directory changed again while its plugins waited for home";
+                return Err(Refusal::new(Refusal::SUPERSEDED, text));
             }
         }
     }
@@ -148,7 +156,7 @@ impl Swap {
         Ok(())
     }
 
-    async fn publish(&mut self, files: Vec<LoadedFile>, bound: Bound) -> Result<(), String> {
+    async fn publish(&mut self, files: Vec<LoadedFile>, bound: Bound) -> Result<(), Refusal> {
         let before = self.serving.now();
         let plugins = Arc::clone(bound.processor.generation.plugins());
         self.archived.extend(plugins.iter().map(|plugin| plugin.reference().digest));

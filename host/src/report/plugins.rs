@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use wasmill_core::{Digest, PluginRef};
-use wasmill_engine::{Plugin, Plugins};
+use wasmill_engine::{Limit, Plugin, Plugins};
 
 use super::work::{Work, count_code};
 use crate::delivery::Delivery;
@@ -76,6 +76,13 @@ impl PluginCounts {
             self.reports.push(PluginReport::new(plugin.reference()));
             self.keys.len() - 1
         })
+    }
+
+    /// Counts that a limit held once of a plugin that has served. Where its file serves twice, the first has it.
+    pub(super) fn hold(&mut self, plugin: &PluginRef, limit: Limit) {
+        if let Some(place) = self.keys.iter().position(|(digest, _)| *digest == plugin.digest) {
+            *self.reports[place].limits.entry(limit.name()).or_default() += 1;
+        }
     }
 
     pub(super) fn add(&mut self, delivery: &Delivery) {

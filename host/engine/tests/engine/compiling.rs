@@ -37,7 +37,7 @@ fn child_that_needs_too_long_is_ended() {
     let limits = Limits { fuel_configure: u64::MAX, ..Limits::default() };
     let start = Instant::now();
     let error = engine.load(&spec(&bytes, json!({ "configure": "loop" }), limits)).unwrap_err();
-    assert!(matches!(error.reason, Reason::CompileTime(1) | Reason::CompileDied(_)), "{error}");
+    assert!(["compile_seconds", "compile_memory_bytes"].contains(&error.reason.cause()), "{error}");
     assert!(start.elapsed().as_secs() < 10);
 }
 
@@ -46,7 +46,7 @@ fn child_that_needs_too_much_memory_ends_and_the_host_goes_on() {
     let Some(bytes) = rogue() else { return };
     let engine = engine(None, child(), CompileLimits { memory_bytes: 16 << 20, ..CompileLimits::default() }).unwrap();
     let error = engine.load(&spec(&bytes, json!({}), Limits::default())).unwrap_err();
-    assert!(matches!(error.reason, Reason::CompileDied(_)), "{error}");
+    assert_eq!(error.reason.cause(), "compile_memory_bytes", "{error}");
     assert!(error.to_string().contains("engine.compile.memory_bytes"), "{error}");
 }
 

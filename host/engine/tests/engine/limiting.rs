@@ -7,7 +7,7 @@ use wasmill_core::Batch;
 use wasmill_engine::{Generation, InstanceMode, LaneMemory, Limit, Limits, Plugin, PluginSpec, Reason, Worker};
 
 use crate::adversaries::crafted::Core;
-use crate::support::{batch, decent, engine, event, events, load, passes, rejected_for, rogue, run, spec};
+use crate::support::{batch, decent, engine, event, events, least, load, passes, rejected_for, rogue, run, spec};
 
 #[test]
 fn traps_panics_exits_and_deep_recursion_are_traps_with_their_place() {
@@ -100,15 +100,6 @@ fn tables_are_limited_at_the_limit_and_one_below() {
     let elements = least(1, 2000, |elements| with(elements).is_ok());
     let error = with(elements - 1).unwrap_err();
     assert!(matches!(&error.reason, Reason::ConfigureTrapped { code, .. } if code == "memory"), "{error}");
-}
-
-/// The least number for which `holds`, which fails for `fails` and holds for `holding`.
-fn least(mut fails: usize, mut holding: usize, holds: impl Fn(usize) -> bool) -> usize {
-    while holding - fails > 1 {
-        let middle = fails + (holding - fails) / 2;
-        if holds(middle) { holding = middle } else { fails = middle }
-    }
-    holding
 }
 
 #[test]
@@ -215,15 +206,20 @@ fn limit_that_holds_is_counted_by_its_name_and_at_the_limit_none_is() {
 #[test]
 fn growth_that_is_denied_is_counted_where_the_plugin_lives_with_it() {
     let good = Core::default().validate;
-    for (grow, limit) in [
-        ("(drop (table.grow $t (ref.null func) (i32.const 30000)))", Limit::TableElements),
-        ("(drop (memory.grow (i32.const 2000)))", Limit::MemoryBytes),
-    ] {
-        let validate = format!("{grow} {good}");
+    let held = |grow: &str, by: usize| {
+        let validate = format!("(drop ({grow} (i32.const {by}))) {good}");
         let component = Core { items: "(table $t 1 funcref)", validate: &validate, ..Core::default() }.component();
         let plugin = decent(&component.into(), Limits::default());
         let (outcome, batch) = run(&[plugin], &events(3, &[])).unwrap();
         assert_eq!(batch.live.len(), 3);
-        assert_eq!(outcome.costs[0].held.iter().collect::<Vec<_>>(), [(limit, 1)]);
+        outcome.costs[0].held.iter().collect::<Vec<_>>()
+    };
+    for (grow, most, limit) in [
+        ("table.grow $t (ref.null func)", Limits::default().table_elements, Limit::TableElements),
+        ("memory.grow", Limits::default().memory_bytes >> 16, Limit::MemoryBytes),
+    ] {
+        let at = (0..=most).rev().take(100).find(|by| held(grow, *by).is_empty());
+        let at = at.expect("what the component has to begin with is small");
+        assert_eq!(held(grow, at + 1), [(limit, 1)]);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use wasmill_core::Digest;
 use wasmill_engine::{Grant, Kinds, Limits, PluginSpec, Reason};
 
-use crate::support::{component, decent, engine, load, rogue, spec};
+use crate::support::{component, decent, engine, least, load, rogue, spec};
 
 #[test]
 fn component_is_loaded_with_what_its_manifest_says() {
@@ -103,6 +103,7 @@ fn file_size_is_limited_at_the_limit_and_one_above() {
     let above = Limits { component_bytes: bytes.len() - 1, ..Limits::default() };
     let error = load(&bytes, json!({}), above).unwrap_err();
     assert_eq!(error.reason, Reason::TooLarge { bytes: bytes.len(), limit: bytes.len() - 1 });
+    assert_eq!(error.reason.cause(), "component_bytes");
 }
 
 #[test]
@@ -123,6 +124,18 @@ fn configure_that_traps_loops_or_eats_memory_is_refused_by_its_limit() {
         let Reason::ConfigureTrapped { code, .. } = &error.reason else { panic!("{error}") };
         assert_eq!(code, expected, "{error}");
     }
+}
+
+#[test]
+fn fuel_of_configure_is_limited_at_the_limit_and_one_below() {
+    let Some(bytes) = rogue() else { return };
+    let with = |fuel_configure: usize| {
+        let limits = Limits { fuel_configure: fuel_configure as u64, ..Limits::default() };
+        load(&bytes, json!({ "configure": "burn:100000" }), limits)
+    };
+    let fuel = least(0, 1 << 30, |fuel| with(fuel).is_ok());
+    let error = with(fuel - 1).unwrap_err();
+    assert_eq!(error.reason.cause(), "fuel_configure", "{error}");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wasmill_core::{Batch, RawBatch};
-use wasmill_engine::{Clock, Generation, LaneMemory, Limits, Outcome, Plugin, PluginSpec, StateRows, Worker};
+use wasmill_engine::{
+    Clock, Generation, Held, LaneMemory, Limit, Limits, Outcome, Plugin, PluginSpec, StateRows, Worker,
+};
 
 use crate::home::{Home, Stored};
 use crate::support::{batch_of, component, engine, partition, spec};
@@ -19,7 +21,7 @@ struct Lane {
     worker: Worker,
     next_offset: i64,
     home: Home,
-    evicted: u64,
+    held: Held,
 }
 
 impl Lane {
@@ -32,7 +34,7 @@ impl Lane {
             worker: Worker::new(),
             next_offset: 0,
             home: Home::default(),
-            evicted: 0,
+            held: Held::default(),
         })
     }
 
@@ -59,7 +61,7 @@ impl Lane {
             assert_eq!((&*delta.plugin, delta.version), ("counter", 1));
             self.home.take(delta);
         }
-        self.evicted += outcome.costs[0].state_evicted();
+        self.held.add(&outcome.costs[0].held);
     }
 }
 
@@ -73,7 +75,7 @@ fn cut(events: &[(i64, Value)], cuts: &[usize], limits: &Limits) -> Option<Outco
     bounds.sort_unstable();
     bounds.dedup();
     let said = bounds.windows(2).flat_map(|pair| lane.run(&events[pair[0]..pair[1]])).collect();
-    Some((said, lane.home.living(), lane.home.clock, lane.evicted))
+    Some((said, lane.home.living(), lane.home.clock, lane.held.of(Limit::StateBytes)))
 }
 
 fn count(key: &str) -> Value {
@@ -193,12 +195,18 @@ fn a_full_state_loses_the_keys_that_were_written_longest_ago_at_the_limit_plus_o
 #[test]
 fn values_and_keys_are_limited_at_the_limit_and_one_above() {
     let limits = Limits { state_value_bytes: 100, state_key_bytes: 50, ..Limits::default() };
-    let said = |event: Value| Some(cut(&[(0, event)], &[], &limits)?.0[0].1.clone());
-    let Some(at) = said(json!({ "key": "a", "bytes": 92 })) else { return };
-    assert_eq!(at, "count: 1 at 0");
-    assert_eq!(said(json!({ "key": "a", "bytes": 93 })).unwrap(), "output_too_large");
-    assert_eq!(said(count(&"k".repeat(50))).unwrap(), "count: 1 at 0");
-    assert_eq!(said(count(&"k".repeat(51))).unwrap(), "output_too_large");
+    let key = |bytes| count(&"k".repeat(bytes));
+    for (at, above, limit) in [
+        (json!({ "key": "a", "bytes": 92 }), json!({ "key": "a", "bytes": 93 }), Limit::StateValueBytes),
+        (key(50), key(51), Limit::StateKeyBytes),
+    ] {
+        let Some(mut lane) = Lane::new(&limits) else { return };
+        assert_eq!(lane.run(&[(0, at)])[0].1, "count: 1 at 0");
+        assert_eq!(lane.held, Held::default());
+        assert_eq!(lane.run(&[(0, above)])[0].1, "output_too_large");
+        let held: Vec<Limit> = lane.held.iter().map(|(limit, _)| limit).collect();
+        assert_eq!(held, [limit]);
+    }
 }
 
 #[test]

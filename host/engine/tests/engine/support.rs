@@ -149,3 +149,12 @@ pub(crate) fn passes(plugin: &Arc<Plugin>, deed: &str) -> bool {
     let (outcome, batch) = run(std::slice::from_ref(plugin), &events(3, &[(1, deed)])).unwrap();
     batch.live == [0, 1, 2] && outcome.rejections.is_empty()
 }
+
+/// The least number for which `holds`, which fails for `fails` and holds for `holding`.
+pub(crate) fn least(mut fails: usize, mut holding: usize, holds: impl Fn(usize) -> bool) -> usize {
+    while holding - fails > 1 {
+        let middle = fails + (holding - fails) / 2;
+        if holds(middle) { holding = middle } else { fails = middle }
+    }
+    holding
+}

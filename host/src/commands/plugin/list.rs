@@ -84,7 +84,7 @@ fn directory(config: &Config) -> Result<Vec<Listed>, String> {
 }
 
 fn load_one(engine: &Engine, file: &PluginFile) -> Result<Arc<Plugin>, String> {
-    plugins::load(engine, file, &plugins::bytes_of(file)?)
+    Ok(plugins::load(engine, file, &plugins::bytes_of(file)?)?)
 }
 
 /// What of a plugin runs first: validators before enrichers before alerters.

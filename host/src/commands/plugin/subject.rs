@@ -52,7 +52,7 @@ impl Subject {
     /// # Errors
     /// With file, digest and reason.
     pub(super) fn load(&self) -> Result<Arc<Plugin>, String> {
-        load(&own_engine()?, &self.file, &self.bytes)
+        Ok(load(&own_engine()?, &self.file, &self.bytes)?)
     }
 }
 

@@ -15,6 +15,7 @@ mod rdns;
 mod soak;
 mod swaps;
 mod timescale;
+mod watchdog;
 
 use std::path::PathBuf;
 
@@ -36,7 +37,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure each NAME (all without one): project, boundary, metering, load, kafka_discard, kafka_kafka, timescale, on_duplicate, latency, swaps, growth, rdns,
+    /// Measure each NAME (all without one): project, boundary, metering, watchdog, load, kafka_discard, kafka_kafka, timescale, on_duplicate, latency, swaps, growth, rdns,
     /// fairness
     Bench {
         /// Write the measurements to this file as a JSON list
@@ -57,10 +58,11 @@ enum Command {
 
 type Bench = fn() -> anyhow::Result<Vec<Measurement>>;
 
-const BENCHES: [(&str, Bench); 13] = [
+const BENCHES: [(&str, Bench); 14] = [
     ("project", project::run),
     ("boundary", boundary::run),
     ("metering", metering::run),
+    ("watchdog", watchdog::run),
     ("load", load::run),
     ("kafka_discard", kafka::run),
     ("kafka_kafka", kafka_kafka::run),
