@@ -145,9 +145,12 @@ impl Tally {
         self.lock().plugins.find(plugins);
     }
 
-    /// Counts plugins that do not come to serve, for a cause that is one of a few words.
-    pub fn refuse(&self, cause: &'static str) {
-        *self.lock().plugins_refused.entry(cause).or_default() += 1;
+    /// Counts plugins that do not come to serve, each with its cause, which is one of a few words.
+    pub fn refuse(&self, causes: &[&'static str]) {
+        let mut counts = self.lock();
+        for cause in causes {
+            *counts.plugins_refused.entry(cause).or_default() += 1;
+        }
     }
 
     /// Counts a batch that a plugin has had for too long, of which nothing is committed.

@@ -239,6 +239,11 @@ fn bad_directory_changes_nothing_and_a_start_goes_on_with_what_served() {
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(at_work.running.log().matches("20-bad.wasm").count(), 1, "it is not tried again and again");
     assert_eq!(at_work.refused("component"), 1.0);
+    let worse = at_work.path("30-worse.wasm");
+    at_work.refuse("20-bad.wasm", || fs::write(&worse, b"no component either").unwrap());
+    at_work.running.wait_for_log("30-worse.wasm\\\" (digest ");
+    assert_eq!((at_work.running.log().matches("20-bad.wasm").count(), at_work.refused("component")), (2, 3.0));
+    fs::remove_file(&worse).unwrap();
     let good = at_work.path("10-enrich-env.wasm");
     let (away, settings) = (pipeline.path("away.wasm"), at_work.path("10-enrich-env.yaml"));
     fs::remove_file(&bad).unwrap();

@@ -61,7 +61,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
         note(home, &processor.generation).await?;
     }
     if let Some((loader, loaded)) = &loaded {
-        loaded.refused.iter().for_each(|refusal| tally.refuse(refusal.cause));
+        loaded.refused.iter().for_each(|refusal| tally.refuse(&refusal.causes));
         loader.keep_good(&loaded.files).await;
     }
     for sink in &config.sinks {

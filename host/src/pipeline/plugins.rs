@@ -96,7 +96,7 @@ impl Loader {
     /// The plugins of the directory. Those of `before` whose file and settings are the same are taken over as they are.
     ///
     /// # Errors
-    /// The first bad one, with file, digest and reason; or which required one is not there.
+    /// All bad ones, with file, digest and reason; or which required one is not there.
     pub(super) async fn load(self: &Arc<Self>, before: Vec<LoadedFile>) -> Result<Vec<LoadedFile>, Refusal> {
         let this = Arc::clone(self);
         // Compiling takes its time, and WASI's calls must not meet the async runtime.
@@ -128,24 +128,28 @@ impl Loader {
     fn load_from(&self, folder: &Path, before: &[LoadedFile]) -> Result<Vec<LoadedFile>, Refusal> {
         let files = discover_with(folder, &self.directory, &Environment::of_process(), &self.ceilings)
             .map_err(|mistakes| Refusal::new(Refusal::SETTINGS, mistakes.to_string()))?;
-        let mut loaded: Vec<LoadedFile> = Vec::with_capacity(files.len());
-        for file in files {
-            let next = self.load_one(file, before)?;
-            if let Some(other) = loaded.iter().find(|other| share_state(&other.plugin, &next.plugin)) {
-                let (first, second) = (other.file.path.display(), next.file.path.display());
-                let text = format!(
-                    "{first} and {second} are both the plugin {}, whose state stands under its name; keep one of the two and have \
-                     it do the work of both",
-                    next.plugin.reference().name
-                );
-                return Err(Refusal::new(Refusal::STATE, text));
-            }
-            loaded.push(next);
-        }
+        let loaded = self.load_all(files, before)?;
         let names = loaded.iter().map(|loaded| loaded.plugin.reference().name.as_str());
         match missing(&self.required, names) {
             None => Ok(loaded),
             Some(name) => Err(Refusal::new(Refusal::REQUIRED, is_missing(name, folder))),
+        }
+    }
+
+    /// Goes on after a bad one, so that all of them are told at once.
+    fn load_all(&self, files: Vec<PluginFile>, before: &[LoadedFile]) -> Result<Vec<LoadedFile>, Refusal> {
+        let mut loaded: Vec<LoadedFile> = Vec::with_capacity(files.len());
+        let mut refused = None;
+        for file in files {
+            let next = self.load_one(file, before).and_then(|next| apart(&loaded, next));
+            match next {
+                Ok(next) => loaded.push(next),
+                Err(refusal) => refused = Some(refusal.after(refused)),
+            }
+        }
+        match refused {
+            None => Ok(loaded),
+            Some(refused) => Err(refused),
         }
     }
 
@@ -190,9 +194,18 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(|error| format!("loading plugins failed inside the host: {error}"))
 }
 
-/// Whether the state of one would be the other's.
-fn share_state(one: &Plugin, other: &Plugin) -> bool {
-    one.state().zip(other.state()).is_some_and(|(one, other)| one.name == other.name)
+/// `next`, unless its state would be that of one of `loaded`.
+fn apart(loaded: &[LoadedFile], next: LoadedFile) -> Result<LoadedFile, Refusal> {
+    let state = |file: &LoadedFile| file.plugin.state().map(|state| state.name.clone());
+    let shares = |other: &&LoadedFile| state(&next).is_some() && state(other) == state(&next);
+    let Some(other) = loaded.iter().find(shares) else { return Ok(next) };
+    let (first, second) = (other.file.path.display(), next.file.path.display());
+    let text = format!(
+        "{first} and {second} are both the plugin {}, whose state stands under its name; keep one of the two and have it do \
+         the work of both",
+        next.plugin.reference().name
+    );
+    Err(Refusal::new(Refusal::STATE, text))
 }
 
 /// The engine of a pipeline, for so many threads and plugins.

@@ -2,13 +2,13 @@
 
 use wasmill_engine::LoadError;
 
-/// Plugins that do not serve: a cause that can be counted, and a sentence.
+/// Plugins that do not serve: causes that can be counted, and what is told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Refusal {
-    /// One of a few words: [`wasmill_engine::Reason::cause`], or one of the constants.
-    pub cause: &'static str,
-    /// With file, digest and reason, where there are such.
+    /// One for each plugin, each one of a few words: [`wasmill_engine::Reason::cause`], or one of the constants.
+    pub causes: Vec<&'static str>,
+    /// A sentence for each, with file, digest and reason, where there are such.
     pub text: String,
 }
 
@@ -30,7 +30,17 @@ impl Refusal {
 
     /// For `cause`, which is one of the constants.
     pub fn new(cause: &'static str, text: impl Into<String>) -> Self {
-        Self { cause, text: text.into() }
+        Self { causes: vec![cause], text: text.into() }
+    }
+
+    /// This one and, where there is one, another before it.
+    pub fn after(self, first: Option<Self>) -> Self {
+        match first {
+            None => self,
+            Some(Self { causes, text }) => {
+                Self { causes: [causes, self.causes].concat(), text: format!("{text}; {}", self.text) }
+            }
+        }
     }
 }
 

@@ -102,7 +102,7 @@ impl Swap {
     }
 
     fn refuse(&self, refusal: &Refusal) {
-        self.sinks.tally.refuse(refusal.cause);
+        self.sinks.tally.refuse(&refusal.causes);
         self.sinks.health.yellow(PART, serves_on(refusal));
     }
 
