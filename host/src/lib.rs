@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod alert_events;
 pub mod breaker;
+pub mod changes;
 pub mod cli;
 pub mod columns;
 pub mod commands;

@@ -3,7 +3,6 @@
 mod anatomy;
 mod bench;
 mod build;
-mod changes;
 mod check;
 mod config_schema;
 mod history;

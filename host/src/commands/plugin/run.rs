@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use wasmill_core::EventTime;
 
+use crate::changes::changes;
 use crate::cli::{Output, TryArgs};
-use crate::commands::plugin::changes::changes;
 use crate::commands::plugin::subject::Subject;
 use crate::commands::{Exit, say};
 use crate::lookups::ReverseDns;
@@ -121,8 +121,9 @@ fn as_text(lines: TextLines, line: &[u8], Fared { fate, alerts }: &Fared, is_dif
     let mut text = match fate {
         Fate::Passed(payload) if is_diff => {
             let mut text = format!("{}  {}\n", word("passed", terminal::GOOD), plain(&before));
-            for change in changes(line, payload) {
-                text.push_str(&format!("          {}\n", lines.colored(&plain(&change), terminal::CALM)));
+            let parsed = |bytes| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+            for change in changes(&parsed(line), &parsed(payload)) {
+                text.push_str(&format!("          {}\n", lines.colored(&plain(&change.to_string()), terminal::CALM)));
             }
             text
         }
