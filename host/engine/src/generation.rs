@@ -9,6 +9,7 @@ use crate::blame::Blame;
 use crate::gather::{Gathered, Source};
 use crate::instance::Instance;
 use crate::load::{Plugin, StateUse};
+use crate::look::{Look, Step};
 use crate::outcome::{BreakerState, BreakerTurn, Broken, Cost, Outcome};
 use crate::state::{LaneMemory, States};
 use crate::step::{Kind, Run};
@@ -35,6 +36,8 @@ pub struct Worker {
     pub(crate) gathered: Gathered,
     pub(crate) events: Vec<u32>,
     pub(crate) gone: Vec<u32>,
+    /// Events that the last plugin failed on.
+    pub(crate) failed: Vec<u32>,
     pub(crate) kept: Kept,
     watch: Watch,
     /// It tries a plugin out: with no more fuel than a load may burn, and without a word in the log.
@@ -70,6 +73,7 @@ impl Worker {
             gathered: Gathered::default(),
             events: Vec::new(),
             gone: Vec::new(),
+            failed: Vec::new(),
             kept: Kept::default(),
             watch: Watch::new(),
             is_of_trial: false,
@@ -153,9 +157,24 @@ impl Generation {
     /// When a plugin is broken or there is no room for it. The batch is half changed then: project it again from its raw
     /// events.
     pub fn run(&self, batch: &mut Batch, memory: &mut LaneMemory, worker: &mut Worker) -> Result<Outcome, Broken> {
+        self.run_seen(batch, memory, worker, None)
+    }
+
+    /// The same while somebody looks on: told of each plugin right after it has had the batch. Nothing is told of the plugin that a
+    /// batch ends with because it is broken.
+    ///
+    /// # Errors
+    /// As [`Generation::run`].
+    pub fn run_seen(
+        &self,
+        batch: &mut Batch,
+        memory: &mut LaneMemory,
+        worker: &mut Worker,
+        look: Option<Look<'_>>,
+    ) -> Result<Outcome, Broken> {
         let mut outcome = Outcome { costs: vec![Cost::default(); self.plugins.len()], ..Outcome::default() };
         let mut blamed = memory.blame.clone();
-        let done = self.run_plugins(batch, (&mut blamed, &mut memory.states), worker, &mut outcome);
+        let done = self.run_plugins(batch, (&mut blamed, &mut memory.states), worker, &mut outcome, look);
         if let Err(broken) = done {
             memory.states.are_lost = true;
             return Err(broken);
@@ -189,6 +208,7 @@ impl Generation {
         memory: (&mut Blame, &mut States),
         worker: &mut Worker,
         outcome: &mut Outcome,
+        mut look: Option<Look<'_>>,
     ) -> Result<(), Broken> {
         let (blame, states) = memory;
         if !worker.kept.plugins.as_ref().is_some_and(|plugins| self.is_of(plugins)) {
@@ -196,16 +216,24 @@ impl Generation {
         }
         for kind in [Kind::Validator, Kind::Enricher, Kind::Alerter] {
             for (index, plugin) in self.plugins.iter().enumerate().filter(|(_, plugin)| kind.is_of(plugin.kinds())) {
+                let before = outcome.costs[index];
+                worker.failed.clear();
                 if kind == Kind::Validator {
                     self.reject_incomplete(index, batch, outcome);
                 }
-                if batch.live.is_empty() {
-                    continue;
+                if !batch.live.is_empty() {
+                    let limits = &plugin.template().limits;
+                    let fuel = if worker.is_of_trial { limits.fuel_on_trial() } else { limits.fuel_per_event };
+                    let (sources, watch) = (self.sources[index].as_slice(), worker.watch.clone());
+                    let run = Run { plugin, index, kind, fuel, sources, watch };
+                    run.step(batch, (&mut *blame, &mut *states), worker, outcome)?;
                 }
-                let limits = &plugin.template().limits;
-                let fuel = if worker.is_of_trial { limits.fuel_on_trial() } else { limits.fuel_per_event };
-                let run = Run { plugin, index, kind, fuel, sources: &self.sources[index], watch: worker.watch.clone() };
-                run.step(batch, (&mut *blame, &mut *states), worker, outcome)?;
+                if let Some(look) = &mut look {
+                    let now = &outcome.costs[index];
+                    let (fuel, events) = (now.fuel - before.fuel, now.events - before.events);
+                    let failed = worker.failed.as_slice();
+                    look(&Step { plugin: index, stage: kind.stage(), batch, outcome, failed, fuel, events });
+                }
             }
         }
         Ok(())

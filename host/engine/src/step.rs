@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    fn stage(self) -> Stage {
+    pub(crate) fn stage(self) -> Stage {
         match self {
             Self::Validator => Stage::Validate,
             Self::Enricher => Stage::Enrich,
@@ -355,7 +355,8 @@ impl Ongoing<'_> {
     }
 
     fn finish(self, start: Instant) {
-        let Self { run, batch, worker, outcome, mut cost, fuel_used, said, .. } = self;
+        let Self { run, batch, worker, outcome, mut cost, fuel_used, failed, said, .. } = self;
+        worker.failed = failed;
         worker.kept.appetites.insert((run.index, run.kind), fuel_used / cost.events);
         if !worker.gone.is_empty() {
             worker.gone.sort_unstable();

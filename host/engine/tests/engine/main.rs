@@ -16,6 +16,7 @@ mod determinism;
 mod golden;
 mod limiting;
 mod loading;
+mod looking;
 mod speed;
 mod state;
 mod wasi;
