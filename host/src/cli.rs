@@ -12,8 +12,8 @@ pub use dlq::{
     parse_time,
 };
 pub use plugin::{
-    BenchArgs, BuildArgs, CheckArgs, HistoryArgs, InspectArgs, ListPluginsArgs, NewArgs, PipeArgs, PluginArgs,
-    PluginCommand, PluginKind, PluginTestArgs, TryArgs,
+    BuildArgs, HistoryArgs, InspectArgs, ListPluginsArgs, NewArgs, PipeArgs, PluginArgs, PluginCommand, PluginKind,
+    PluginTestArgs, SubjectArgs, TryArgs,
 };
 
 /// Streams events through sandboxed WebAssembly plugins, exactly once.

@@ -91,6 +91,33 @@ fn bench_measures_beside_a_plugin_that_does_nothing() {
 }
 
 #[test]
+fn bench_tells_the_share_of_each_function_of_the_host() {
+    let rule = "{ name: r, when: n >= 0, severity: info, summary: x, rate: { more_than: 5, within: 1m } }";
+    let pipeline = Pipeline::new("").plugin(10, "alert-rules", &format!("config: {{ rules: [{rule}] }}")).plugin(
+        20,
+        "enrich-env",
+        ENRICH,
+    );
+    let ran = run(&pipeline, &["bench", "plugins.d/10-alert-rules.wasm", "--format", "json"], "");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let calls = lines(&ran)[0]["host_calls"].clone();
+    let named = |name: &str| calls.as_array().unwrap().iter().find(|call| call["function"] == name).cloned();
+    for name in ["state.clocks", "state.fetch", "state.store"] {
+        let call = named(name).unwrap_or_else(|| panic!("no {name}: {calls}"));
+        assert!(call["share"].as_f64().is_some_and(|share| share > 0.0 && share < 1.0), "{call}");
+        assert!(
+            call["calls_per_event"].as_f64().is_some_and(|calls| calls > 0.0 && calls < 1.0),
+            "once a batch: {call}"
+        );
+    }
+    assert!(named("state.store").is_some_and(|store| store["bytes_in_per_event"].as_f64() > Some(0.0)), "{calls}");
+    let ran = run(&pipeline, &["bench", "plugins.d/10-alert-rules.wasm"], "");
+    assert!(ran.stdout.contains("functions of the host") && ran.stdout.contains("state.fetch"), "{}", ran.stdout);
+    let ran = run(&pipeline, &["bench", "plugins.d/20-enrich-env.wasm"], "");
+    assert!(ran.stdout.contains("it calls no function of the host"), "{}", ran.stdout);
+}
+
+#[test]
 fn list_tells_what_the_directory_would_serve_and_what_home_says_serves() {
     let yaml = "name: p\nsource: { file: { path: events.jsonl } }\nplugins: plugins.d\n\
                 sinks: { rows: { sqlite: { path: p.db, table: rows, create: true, columns: { body: $payload } } } }\n";

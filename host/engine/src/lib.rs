@@ -23,6 +23,7 @@ mod limits;
 mod load;
 mod look;
 mod manifest;
+mod meter;
 mod outcome;
 mod prepare;
 mod settings;
@@ -46,6 +47,7 @@ pub use limits::{Ceilings, Limits, MEMORY_BYTES_CEILING, TABLE_ELEMENTS_CEILING}
 pub use load::{Engine, EngineOptions, InstanceMode, OnOpen, OtherState, Plugin, PluginSpec, StateUse};
 pub use look::{Look, Step};
 pub use manifest::FIELDS_MAX;
+pub use meter::{HostCall, HostCallCost, Meter};
 pub use outcome::{BreakerState, BreakerTurn, Broken, Cost, Faults, LogLine, Outcome};
 pub use state::{Clock, LaneMemory, StateDelta, StateRow, StateRows};
 pub use watch::{Running, Watch};

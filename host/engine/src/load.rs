@@ -18,6 +18,7 @@ use crate::guest_log::Rate;
 use crate::instance::{Instance, NoInstance, Template, check_signatures};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
+use crate::meter::Meter;
 use crate::prepare::{self, Prepared, Request};
 use crate::trusted::{self, OwnCode};
 use crate::{guest_log, settings, smoke};
@@ -34,6 +35,8 @@ pub struct EngineOptions {
     /// Instances that may live at once: one for each thread that runs batches, and with [`InstanceMode::Reuse`] one for each
     /// such thread and plugin. Each reserves some gigabytes of address space, not of memory.
     pub instances: u32,
+    /// What counts the calls of the host's functions; `None` where nobody measures them, which costs nothing.
+    pub meter: Option<Arc<Meter>>,
 }
 
 impl EngineOptions {
@@ -47,6 +50,7 @@ impl EngineOptions {
             compiler: Compiler::this_program()?,
             compile: CompileLimits::default(),
             instances: 128,
+            meter: None,
         })
     }
 }
@@ -126,7 +130,7 @@ impl Engine {
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
         let trouble = |error: wasmtime::Error| EngineError::Wasmtime(format!("{error:#}"));
         let wasm = settings::runtime(options.instances).map_err(trouble)?;
-        let linker = prepare::linker(&wasm).map_err(trouble)?;
+        let linker = prepare::linker(&wasm, options.meter.as_ref()).map_err(trouble)?;
         Ok(Self {
             fingerprint: settings::fingerprint(&wasm),
             cache: options.cache_dir.as_deref().map(Cache::open).transpose()?,

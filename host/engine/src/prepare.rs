@@ -17,6 +17,7 @@ use crate::guest::Guest;
 use crate::guest_log::Said;
 use crate::instance::{Instance, NoInstance, Template, check_signatures};
 use crate::limits::Limits;
+use crate::meter::Meter;
 use crate::state::call::{self, StateCall};
 use crate::{settings, snapshot, wasi};
 
@@ -39,15 +40,15 @@ pub(crate) struct Prepared {
     pub(crate) said: Said,
 }
 
-/// A host's functions for every component.
+/// A host's functions for every component, measured where there is a meter.
 ///
 /// # Errors
 /// None that a plugin can cause.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+pub(crate) fn linker(engine: &Engine, meter: Option<&Arc<Meter>>) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasi::link(&mut linker)?;
-    wasi::link_log(&mut linker, &contract::interface("log"))?;
-    call::link(&mut linker, &contract::interface("state"))?;
+    wasi::link_log(&mut linker, &contract::interface("log"), meter)?;
+    call::link(&mut linker, &contract::interface("state"), meter)?;
     Ok(linker)
 }
 
@@ -121,7 +122,7 @@ fn frozen(request: &Request, bytes: &[u8]) -> Result<(Prepared, Vec<u8>), NotFro
 
 fn template(request: &Request, engine: &Engine, component: &Component) -> Result<Template, Reason> {
     let contract: Contract = contract::read(engine, component)?;
-    let pre = linker(engine).map_err(engine_trouble)?.instantiate_pre(component);
+    let pre = linker(engine, None).map_err(engine_trouble)?.instantiate_pre(component);
     let pre = pre.map_err(|error| Reason::Invalid(sentence(&error)))?;
     Ok(Template { pre, contract, digest: request.digest, limits: request.limits.clone(), configure: None })
 }

@@ -4,6 +4,7 @@
 //! stand at zero; random numbers come from the plugin's digest; `exit` traps. Streams and polls are our own, so that nothing
 //! that a guest can call waits: everything is ready at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmill_core::Digest;
@@ -21,6 +22,7 @@ use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx};
 use crate::abi::Level;
 use crate::guest::Guest;
 use crate::guest_log::GuestLog;
+use crate::meter::{Crossing, Functions, HostCall, Meter};
 use crate::work::Work;
 
 /// The interfaces that every plugin may import, without their versions, and what each of them gives: nothing of the machine.
@@ -329,14 +331,22 @@ impl streams::HostOutputStream for Io<'_> {
 ///
 /// # Errors
 /// As [`link`].
-pub(crate) fn link_log(linker: &mut Linker<Guest>, interface: &str) -> wasmtime::Result<()> {
-    linker.instance(interface)?.func_wrap(
-        "log",
-        |mut store: wasmtime::StoreContextMut<'_, Guest>, (level, text): (Level, String)| {
-            let guest = store.data_mut();
-            guest.work.pay(0, text.len())?;
-            guest.log.line(level, &text);
-            Ok(())
-        },
-    )
+pub(crate) fn link_log(
+    linker: &mut Linker<Guest>,
+    interface: &str,
+    meter: Option<&Arc<Meter>>,
+) -> wasmtime::Result<()> {
+    let mut functions = Functions { instance: linker.instance(interface)?, meter };
+    functions.define(HostCall::Log, |store, (level, text): (Level, String)| {
+        let guest = store.data_mut();
+        guest.work.pay(0, text.len())?;
+        guest.log.line(level, &text);
+        Ok(())
+    })
+}
+
+impl Crossing for (Level, String) {
+    fn bytes(&self) -> usize {
+        size_of::<Level>() + self.1.len()
+    }
 }

@@ -43,14 +43,14 @@ pub enum PluginCommand {
                             wasmill plugin check mask-emails.wasm --format json | jq '.checks[] | select(.state == \"failed\")'\n\n\
                             Events like those that it will meet make the checks sharper. Exit codes: 0 nothing failed, 1 something did."
     )]
-    Check(CheckArgs),
+    Check(SubjectArgs),
     /// Measure what an event costs in a plugin, beside one that does nothing, and how near that is to its limits
     #[command(
         after_help = "Examples:\n  wasmill plugin bench target/plugins/mask-emails.wasm --events events.jsonl\n  \
                             wasmill plugin bench mask-emails.wasm --format json | jq .plugin.ns_per_event\n\n\
                             Processor time of this machine, the median of rounds that take turns; fuel and memory are the same everywhere."
     )]
-    Bench(BenchArgs),
+    Bench(SubjectArgs),
     /// Print what a pipeline's plugin directory would serve, in the order in which plugins run
     #[command(
         after_help = "Examples:\n  wasmill plugin list --config pipeline.yaml\n  wasmill plugin list --config pipeline.yaml --served\n  \
@@ -141,34 +141,18 @@ pub struct TryArgs {
     pub format: Output,
 }
 
-/// `wasmill plugin check`.
+/// `wasmill plugin check` and `wasmill plugin bench`.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub struct SubjectArgs {
     /// The plugin's file
     pub file: PathBuf,
     /// Its configuration, a JSON object, in place of that in the YAML file beside it
     #[arg(long, value_name = "JSON")]
     pub config: Option<String>,
-    /// Events that it should understand, one a line; without it they are made up from the fields that it reads
+    /// Events like those that it will meet, one a line; without it they are made up from the fields that it reads
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// How the checks are printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Output,
-}
-
-/// `wasmill plugin bench`.
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// The plugin's file
-    pub file: PathBuf,
-    /// Its configuration, a JSON object, in place of that in the YAML file beside it
-    #[arg(long, value_name = "JSON")]
-    pub config: Option<String>,
-    /// Events to measure with, one a line; without it one is made up from the fields that it reads
-    #[arg(long, value_name = "FILE")]
-    pub events: Option<PathBuf>,
-    /// How the figures are printed
+    /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Output,
 }

@@ -1,5 +1,7 @@
 //! The interface `state` while a plugin has a batch: what it asks for is copied out of its map, what it stores is kept aside.
 
+use std::sync::Arc;
+
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Linker, Lower};
 
@@ -10,6 +12,7 @@ use crate::fault::Fault;
 use crate::guest::Guest;
 use crate::held::Limit;
 use crate::limits::Limits;
+use crate::meter::{Crossing, Functions, HostCall, Meter};
 use crate::work::cost;
 
 /// When the value of an absent key expires, as it crosses.
@@ -74,6 +77,15 @@ impl Values {
             expires: Vec::with_capacity(values),
             wakes: Vec::with_capacity(values),
         }
+    }
+
+    /// Bytes that cross.
+    fn crossing(&self) -> usize {
+        let Self { bytes, ends, expires, wakes } = self;
+        bytes.len()
+            + [size_of_val(ends.as_slice()), size_of_val(expires.as_slice()), size_of_val(wakes.as_slice())]
+                .iter()
+                .sum::<usize>()
     }
 
     fn push(&mut self, value: Option<(&[u8], Life)>) {
@@ -233,32 +245,75 @@ fn check_ends(ends: &[u32], bytes: usize, what: &str) -> Result<(), Fault> {
 ///
 /// # Errors
 /// None that a plugin can cause: a name defined twice.
-pub(crate) fn link(linker: &mut Linker<Guest>, interface: &str) -> wasmtime::Result<()> {
-    let mut instance = linker.instance(interface)?;
-    instance.func_wrap("clocks", |mut store: StoreContextMut<'_, Guest>, (): ()| {
-        let clocks = state(&mut store)?.clocks.clone();
-        charge(&mut store, 0, clocks.len() * 8)?;
+pub(crate) fn link(linker: &mut Linker<Guest>, interface: &str, meter: Option<&Arc<Meter>>) -> wasmtime::Result<()> {
+    let mut functions = Functions { instance: linker.instance(interface)?, meter };
+    functions.define(HostCall::Clocks, |store, (): ()| {
+        let clocks = state(store)?.clocks.clone();
+        charge(store, 0, clocks.len() * 8)?;
         Ok((clocks,))
     })?;
-    instance.func_wrap("fetch", |mut store: StoreContextMut<'_, Guest>, (keys, ends): (Vec<u8>, Vec<u32>)| {
-        charge(&mut store, ends.len(), keys.len())?;
-        let values = state(&mut store)?.fetch(&keys, &ends)?;
-        charge(&mut store, 0, values.bytes.len())?;
+    functions.define(HostCall::Fetch, |store, (keys, ends): (Vec<u8>, Vec<u32>)| {
+        charge(store, ends.len(), keys.len())?;
+        let values = state(store)?.fetch(&keys, &ends)?;
+        charge(store, 0, values.bytes.len())?;
         Ok((values,))
     })?;
-    instance.func_wrap("due", |mut store: StoreContextMut<'_, Guest>, (until, limit): (i64, u32)| {
-        let due = state(&mut store)?.due(until, limit);
-        charge(&mut store, due.ends.len(), due.keys.len() + due.values.bytes.len())?;
+    functions.define(HostCall::Due, |store, (until, limit): (i64, u32)| {
+        let due = state(store)?.due(until, limit);
+        charge(store, due.ends.len(), due.keys.len() + due.values.bytes.len())?;
         Ok((due,))
     })?;
-    instance.func_wrap(
-        "store",
-        |mut store: StoreContextMut<'_, Guest>, (keys, events, bytes, ends, expires, wakes, peaks): Lists| {
-            charge(&mut store, keys.len(), bytes.len())?;
-            state(&mut store)?.store(Stored { keys, events, bytes, ends, expires, wakes, peaks })?;
-            Ok(())
-        },
-    )
+    functions.define(HostCall::Store, |store, (keys, events, bytes, ends, expires, wakes, peaks): Lists| {
+        charge(store, keys.len(), bytes.len())?;
+        state(store)?.store(Stored { keys, events, bytes, ends, expires, wakes, peaks })?;
+        Ok(())
+    })
+}
+
+impl Crossing for () {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Crossing for (Vec<i64>,) {
+    fn bytes(&self) -> usize {
+        size_of_val(self.0.as_slice())
+    }
+}
+
+impl Crossing for (Vec<u8>, Vec<u32>) {
+    fn bytes(&self) -> usize {
+        self.0.len() + size_of_val(self.1.as_slice())
+    }
+}
+
+impl Crossing for (i64, u32) {
+    fn bytes(&self) -> usize {
+        size_of::<i64>() + size_of::<u32>()
+    }
+}
+
+impl Crossing for (Values,) {
+    fn bytes(&self) -> usize {
+        self.0.crossing()
+    }
+}
+
+impl Crossing for (DueKeys,) {
+    fn bytes(&self) -> usize {
+        let DueKeys { keys, ends, values } = &self.0;
+        keys.len() + size_of_val(ends.as_slice()) + values.crossing()
+    }
+}
+
+impl Crossing for Lists {
+    fn bytes(&self) -> usize {
+        let (keys, events, bytes, ends, expires, wakes, peaks) = self;
+        let numbers = [keys, events, ends, peaks].map(|list| size_of_val(list.as_slice()));
+        let times = [expires, wakes].map(|list| size_of_val(list.as_slice()));
+        bytes.len() + numbers.iter().sum::<usize>() + times.iter().sum::<usize>()
+    }
 }
 
 type Lists = (Vec<u32>, Vec<u32>, Vec<u8>, Vec<u32>, Vec<i64>, Vec<i64>, Vec<u32>);

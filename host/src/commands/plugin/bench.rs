@@ -3,6 +3,7 @@
 //! Processor time is measured, in turns with the other plugin, and the median of the rounds told: what else the machine does moves it little.
 //! Fuel, memory and bytes are counted.
 
+mod host_calls;
 mod idle;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use serde_json::json;
 use wasmill_core::EventTime;
 use wasmill_engine::{Cost, Plugin};
 
-use crate::cli::{BenchArgs, Output};
+use crate::cli::{Output, SubjectArgs};
 use crate::commands::plugin::subject::{RECORD_NS, Subject, lines_of, own_engine};
 use crate::commands::{Exit, print};
 use crate::lookups::ReverseDns;
@@ -60,7 +61,7 @@ struct Used {
 ///
 /// # Errors
 /// When the plugin that does nothing cannot be made.
-pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &SubjectArgs) -> anyhow::Result<Exit> {
     let subject = match Subject::read(&args.file, args.config.as_deref()) {
         Ok(subject) => subject,
         Err(reason) => return Ok(Exit::bad_setup(reason)),
@@ -74,14 +75,24 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
         Err(reason) => return Ok(Exit::bad_setup(reason)),
     };
     let idle = idle(&subject, &plugin)?;
-    let (own, other) = match measure([plugin, idle], &lines) {
+    let events: Vec<Given<'_>> = lines
+        .iter()
+        .cycle()
+        .take(BATCH_EVENTS)
+        .map(|line| Given { payload: Some(line), timestamp_ns: RECORD_NS })
+        .collect();
+    let measured = measure([plugin, idle], &events);
+    let measured = measured.and_then(|figures| Ok((figures, host_calls::measure(&subject, &events)?)));
+    let ((own, other), calls) = match measured {
         Ok(figures) => figures,
         Err(reason) => return Ok(Exit::failed(reason)),
     };
     let used = used(&subject, &own);
     print(&match args.format {
-        Output::Json => format!("{}\n", json!({ "plugin": own, "idle": other, "limits": used })),
-        Output::Text => shown(&own, &other, &used, TextLines::of_stdout()),
+        Output::Json => {
+            format!("{}\n", json!({ "plugin": own, "idle": other, "host_calls": calls, "limits": used }))
+        }
+        Output::Text => shown(&own, &other, &host_calls::shown(&calls), &used, TextLines::of_stdout()),
     });
     Ok(Exit::success())
 }
@@ -98,15 +109,8 @@ fn idle(subject: &Subject, plugin: &Plugin) -> anyhow::Result<Arc<Plugin>> {
 ///
 /// # Errors
 /// When one is broken.
-fn measure(plugins: [Arc<Plugin>; 2], lines: &[Vec<u8>]) -> Result<(Figures, Figures), String> {
-    let events: Vec<Given<'_>> = lines
-        .iter()
-        .cycle()
-        .take(BATCH_EVENTS)
-        .map(|line| Given { payload: Some(line), timestamp_ns: RECORD_NS })
-        .collect();
-    let mut lanes =
-        plugins.map(|plugin| Solo::new(plugin, EventTime::Record, Arc::new(ReverseDns::of_table(Default::default()))));
+fn measure(plugins: [Arc<Plugin>; 2], events: &[Given<'_>]) -> Result<(Figures, Figures), String> {
+    let mut lanes = plugins.map(lane);
     let mut rounds: [Vec<f64>; 2] = Default::default();
     let mut costs = [Cost::default(); 2];
     // The first one warms up and is not counted.
@@ -114,7 +118,7 @@ fn measure(plugins: [Arc<Plugin>; 2], lines: &[Vec<u8>]) -> Result<(Figures, Fig
         for (n, lane) in lanes.iter_mut().enumerate() {
             let begun = thread_ns();
             for _ in 0..BATCHES {
-                costs[n] = lane.run(&events).map_err(|broken| broken.to_string())?.cost;
+                costs[n] = lane.run(events).map_err(|broken| broken.to_string())?.cost;
             }
             if round > 0 {
                 rounds[n].push((thread_ns() - begun) / (BATCHES * BATCH_EVENTS) as f64);
@@ -123,6 +127,11 @@ fn measure(plugins: [Arc<Plugin>; 2], lines: &[Vec<u8>]) -> Result<(Figures, Fig
     }
     let [own, other] = rounds;
     Ok((figures(own, &costs[0]), figures(other, &costs[1])))
+}
+
+/// A lane for one plugin, in which no address has a name.
+fn lane(plugin: Arc<Plugin>) -> Solo {
+    Solo::new(plugin, EventTime::Record, Arc::new(ReverseDns::of_table(Default::default())))
 }
 
 fn figures(mut rounds: Vec<f64>, cost: &Cost) -> Figures {
@@ -159,7 +168,7 @@ fn used(subject: &Subject, own: &Figures) -> Vec<Used> {
     ]
 }
 
-fn shown(own: &Figures, idle: &Figures, used: &[Used], lines: TextLines) -> String {
+fn shown(own: &Figures, idle: &Figures, calls: &str, used: &[Used], lines: TextLines) -> String {
     let row = |what: &str, figure: &dyn Fn(&Figures) -> String| vec![what.to_owned(), figure(own), figure(idle)];
     let whole = |number: f64| format!("{number:.0}");
     let mut rows = vec![
@@ -177,7 +186,7 @@ fn shown(own: &Figures, idle: &Figures, used: &[Used], lines: TextLines) -> Stri
     let host = 100.0 * idle.ns_per_event / own.ns_per_event.max(1.0);
     let mut text = aligned(&rows);
     text.push_str(&format!(
-        "{host:.0} % of the time are the host's own; batches of {BATCH_EVENTS}, median of {ROUNDS} rounds in turns\n\nof limits\n"
+        "{host:.0} % of the time are the host's own; batches of {BATCH_EVENTS}, median of {ROUNDS} rounds in turns\n\n{calls}\nof limits\n"
     ));
     for Used { limit, used, allowed } in used {
         let share = used / allowed.max(1.0);

@@ -13,7 +13,7 @@ use serde_json::json;
 use wasmill_core::EventTime;
 use wasmill_engine::{INTERFACE_VERSION, Plugin};
 
-use crate::cli::{CheckArgs, Output};
+use crate::cli::{Output, SubjectArgs};
 use crate::commands::plugin::subject::{BYTES_USUAL, RECORD_NS, Subject, lines_of};
 use crate::commands::{Exit, print};
 use crate::lookups::ReverseDns;
@@ -105,7 +105,7 @@ fn event_time() -> EventTime {
 ///
 /// # Errors
 /// None: what is wrong with the plugin is how the command ends.
-pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &SubjectArgs) -> anyhow::Result<Exit> {
     let checks = match checks(args) {
         Ok(checks) => checks,
         Err(reason) => return Ok(Exit::bad_setup(reason)),
@@ -124,7 +124,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
 
 /// # Errors
 /// A sentence, when the plugin or the events cannot be read.
-fn checks(args: &CheckArgs) -> Result<Vec<Check>, String> {
+fn checks(args: &SubjectArgs) -> Result<Vec<Check>, String> {
     let subject = Subject::read(&args.file, args.config.as_deref())?;
     let examples = args.events.as_deref().map(lines_of).transpose()?;
     let mut checks = vec![size(&subject)];

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wasmill_engine::{CompileLimits, Engine, Grant, Plugin};
+use wasmill_engine::{CompileLimits, Engine, EngineOptions, Grant, Meter, Plugin};
 
 use crate::config::plugins::{PluginFile, beside};
 use crate::pipeline::plugins::{bytes_of, engine, load};
@@ -62,6 +62,16 @@ impl Subject {
 /// A sentence that says what to do.
 pub(super) fn own_engine() -> Result<Engine, String> {
     engine((1, 3), None, CompileLimits::default())
+}
+
+/// The same, with something that counts the calls of the host's functions.
+///
+/// # Errors
+/// As [`own_engine`].
+pub(super) fn metered_engine(meter: Arc<Meter>) -> Result<Engine, String> {
+    let options = EngineOptions::new().map_err(|error| error.to_string())?;
+    let options = EngineOptions { instances: 4, meter: Some(meter), ..options };
+    Engine::new(options).map_err(|error| error.to_string())
 }
 
 /// The events in a file, one a line; blank lines are left out.
