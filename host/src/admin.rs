@@ -1,4 +1,6 @@
-//! The admin pages: `/health`, `/health/ready`, `/stats`, `/metrics`, `/config`. Read only.
+//! The admin pages: `/health`, `/health/ready`, `/stats`, `/metrics`, `/config`, `/tap`. None of them changes anything.
+
+mod tap;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -31,6 +33,7 @@ pub async fn serve(address: SocketAddr, status: Arc<Status>) -> Result<SocketAdd
         .route("/stats", get(stats))
         .route("/metrics", get(metrics_page))
         .route("/config", get(config))
+        .route("/tap", post(tap::tap))
         .with_state(status);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, pages).await {

@@ -2,6 +2,7 @@
 
 mod dlq;
 mod plugin;
+mod tap;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub use plugin::{
     BuildArgs, HistoryArgs, InspectArgs, ListPluginsArgs, NewArgs, PipeArgs, PluginArgs, PluginCommand, PluginKind,
     PluginTestArgs, SubjectArgs, TryArgs,
 };
+pub use tap::TapArgs;
 
 /// Streams events through sandboxed WebAssembly plugins, exactly once.
 #[derive(Debug, Parser)]
@@ -54,6 +56,8 @@ pub enum Command {
     Offsets(OffsetsArgs),
     /// Look at dead letters, replay or discard them
     Dlq(DlqArgs),
+    /// Show live what happens to events inside of a running pipeline
+    Tap(TapArgs),
     /// Write plugins, try them out, and look at those that serve
     Plugin(PluginArgs),
 }

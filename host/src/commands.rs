@@ -8,6 +8,7 @@ pub mod pipe;
 pub mod plugin;
 pub mod run;
 pub mod schema;
+pub mod tap;
 pub mod test;
 pub mod validate;
 

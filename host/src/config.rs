@@ -1,5 +1,6 @@
 //! What a pipeline is, once its YAML file has been parsed, checked and resolved. Nothing here is connected yet.
 
+mod admin;
 mod check;
 mod environment;
 mod fixture;
@@ -24,7 +25,6 @@ mod tree;
 mod units;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,7 @@ use wasmill_engine::{Ceilings, CompileLimits};
 
 use crate::http::SigningKey;
 
+pub use admin::{ADMIN_DEFAULT, AdminConfig, TapConfig};
 pub use environment::{Environment, FILLED_BYTES_MAX};
 pub use fixture::Fixture;
 pub use identifier::{Identifier, IdentifierError, TableName, quoted_name};
@@ -52,9 +53,6 @@ pub use table::{ColumnConfig, ColumnType, OnDuplicate, TableConfig, ValueFrom};
 pub use topics::{TopicPattern, Topics};
 pub use tree::{DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};
 pub(crate) use units::{duration as parse_duration, duration_text};
-
-/// Where the admin pages are unless `admin` says otherwise.
-pub const ADMIN_DEFAULT: &str = "127.0.0.1:9600";
 
 /// A whole pipeline.
 #[derive(Clone, Debug)]
@@ -89,8 +87,8 @@ pub struct Config {
     pub reverse_dns: ReverseDnsConfig,
     /// How often and how long a failing sink is tried again.
     pub retry: RetryConfig,
-    /// The admin address; `None`: no HTTP.
-    pub admin: Option<SocketAddr>,
+    /// The admin pages; `None`: no HTTP.
+    pub admin: Option<AdminConfig>,
     /// What each commit records.
     pub provenance: Provenance,
     /// How long a stop may take before work in flight is abandoned (it is done again after the next start).

@@ -105,7 +105,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     if let Some(output) = &config.dead_letters.kafka {
         findings.extend(topics("dead letters to kafka", output, config).await);
     }
-    findings.extend(config.admin.map(admin));
+    findings.extend(config.admin.as_ref().map(|pages| admin(pages.address)));
     findings
 }
 

@@ -46,6 +46,7 @@ pub mod states;
 pub mod status;
 pub mod store;
 pub mod summary;
+pub mod tap;
 pub mod terminal;
 pub mod thresholds;
 pub mod torture;

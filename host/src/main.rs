@@ -38,6 +38,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Demo(args) => in_runtime(commands::demo::run(&args)),
         Command::Offsets(args) => in_runtime(commands::offsets::run(&args)),
         Command::Dlq(args) => in_runtime(commands::dlq::run(&args)),
+        Command::Tap(args) => in_runtime(async move { commands::tap::run(&args).await }),
         Command::Plugin(args) => commands::plugin::run(&args.command),
     }
 }

@@ -33,6 +33,9 @@ pub use replay::{Became, Replayer};
 pub use setup::SetupError;
 pub use stores::{Database, Place, databases, open_home};
 
+/// How long the end of a run waits for clients of the tap to read what is left.
+const TAPS_END: Duration = Duration::from_secs(1);
+
 /// How far a run goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunOptions {
@@ -67,8 +70,8 @@ pub async fn run(
         // Waiting for a database or a broker that is away can be ended too.
         _ = stopped.wait_for(|stop| *stop) => return Err(SetupError::Interrupted),
     };
-    if let Some(address) = config.admin {
-        let bound = crate::admin::serve(address, Arc::clone(&built.status)).await.map_err(SetupError::Wrong)?;
+    if let Some(pages) = &config.admin {
+        let bound = crate::admin::serve(pages.address, Arc::clone(&built.status)).await.map_err(SetupError::Wrong)?;
         tracing::info!("admin pages on http://{bound}");
     }
     started(Arc::clone(&built.status));
@@ -78,7 +81,7 @@ pub async fn run(
     let forgetting = tokio::spawn(retention::keep(Arc::clone(&sinks), config.retention));
     let watching = tokio::spawn(thresholds::keep(Arc::clone(&built.status), config.health));
     let following = built.swap.take().map(|swap| tokio::spawn(swap.follow()));
-    let tally = Arc::clone(&built.status.tally);
+    let (tally, taps) = (Arc::clone(&built.status.tally), Arc::clone(&built.status.taps));
     let end = match &config.source {
         SourceConfig::Stdin | SourceConfig::File { .. } => line_lane::run(&config, built, stop).await?,
         SourceConfig::Kafka(kafka) => kafka_lanes::run(&config, kafka, built, options, stop).await?,
@@ -90,6 +93,7 @@ pub async fn run(
     // A round that is under way ends first, so that nothing of it comes twice.
     relay_the_rest(&sinks, config.shutdown_timeout).await;
     drop(relays);
+    taps.close(TAPS_END).await;
     Ok((end, tally.report()))
 }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmill_core::{Batch, LookupColumns, Projection, RawBatch, Rejection, Stage};
-use wasmill_engine::{Broken, Generation, LaneMemory, Worker};
+use wasmill_engine::{Broken, Generation, LaneMemory, Outcome, Worker};
 
 use crate::alert_events::alert_events;
 use crate::config::From;
 use crate::delivery::{DeadLetter, Delivery, Rows};
 use crate::encode::SinkEncoder;
 use crate::lookups::{Answers, Asked, LookedUp, Memo, ReverseDns};
+use crate::tap::Taps;
 
 /// What batches go through. Immutable: a batch runs in exactly one.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Processor {
     pub lookups: Option<Lookups>,
     /// By sink index.
     pub encoders: Vec<SinkEncoder>,
+    /// Who looks on.
+    pub taps: Arc<Taps>,
 }
 
 /// The look-ups of a generation.
@@ -130,7 +133,7 @@ impl Processor {
         worker: &mut EngineWorker,
     ) -> Result<Delivery, Broken> {
         let Projected { mut events, mut rejections, received } = projected;
-        let outcome = self.generation.run(&mut events, memory, &mut worker.plugins)?;
+        let outcome = self.run_plugins(&mut events, &rejections, memory, worker)?;
         rejections.extend(outcome.rejections);
         let rejected = rejections.len() as u64;
         let mut dead_letters: Vec<_> =
@@ -159,6 +162,25 @@ impl Processor {
             dead_letters,
             looked_up,
         })
+    }
+
+    /// Runs the plugins, before the eyes of who taps.
+    fn run_plugins(
+        &self,
+        events: &mut Batch,
+        unreadable: &[Rejection],
+        memory: &mut LaneMemory,
+        worker: &mut EngineWorker,
+    ) -> Result<Outcome, Broken> {
+        let Some(mut tapping) = self.taps.look_at(events, unreadable, self.generation.plugins()) else {
+            return self.generation.run(events, memory, &mut worker.plugins);
+        };
+        let ran = self.generation.run_seen(events, memory, &mut worker.plugins, Some(&mut |step| tapping.after(step)));
+        match &ran {
+            Ok(_) => tapping.finish(),
+            Err(broken) => tapping.broken(&events.raw, broken),
+        }
+        ran
     }
 
     /// Encodes an alert that is there already, as the only event of `raw`, for the one sink that is to have it.

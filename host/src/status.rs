@@ -15,6 +15,7 @@ use crate::lookups::Names;
 use crate::plugin_breakers::PluginBreakers;
 use crate::report::Tally;
 use crate::serving::Serving;
+use crate::tap::Taps;
 
 /// Everything that the admin pages, the status line and the live line read.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Status {
     pub serving: Arc<Serving>,
     /// The lives of alerts, by sink.
     pub lives: Vec<Arc<Life>>,
+    /// Who looks at events.
+    pub taps: Arc<Taps>,
     // Guards the map for the length of an update.
     lanes: Mutex<BTreeMap<String, LaneStatus>>,
     progress: OnceLock<Arc<Progress>>,
@@ -60,6 +63,7 @@ impl Status {
         names: Arc<Names>,
         serving: Arc<Serving>,
         lives: Vec<Arc<Life>>,
+        taps: Arc<Taps>,
     ) -> Self {
         let breakers = Arc::new(PluginBreakers::new(Arc::clone(&health)));
         Self {
@@ -70,6 +74,7 @@ impl Status {
             names,
             serving,
             lives,
+            taps,
             lanes: Mutex::default(),
             progress: OnceLock::new(),
         }

@@ -12,8 +12,8 @@ use crate::delivery::{DeadLetter, Rows};
 /// The most characters of a value that a line shows.
 const CHARS_MAX: usize = 500;
 
-/// Makes lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Makes lines; by default without colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TextLines {
     has_color: bool,
 }

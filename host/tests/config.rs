@@ -77,7 +77,7 @@ fn file_of_the_design_is_understood() {
     assert_eq!(config.home, HomeConfig::Sink(0));
     assert_eq!(config.dead_letters.file.as_deref(), Some(Path::new("/etc/wasmill/dead.jsonl")));
     assert_eq!(config.engine.cache_dir, Path::new("/users/me/.cache/wasmill/compiled"));
-    assert_eq!(config.admin.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:9600"));
+    assert_eq!(config.admin.map(|pages| pages.address.to_string()).as_deref(), Some("127.0.0.1:9600"));
     assert_eq!(config.provenance, Provenance::Digest);
     assert_eq!((config.retention.dead_letters_days, config.retention.commits_days), (30, 400));
 }
@@ -110,6 +110,29 @@ fn names_are_asked_of_the_servers_that_the_file_says_or_of_the_systems() {
 fn smallest_file_is_a_source_and_a_sink() {
     let config = parsed("name: a\nsource: { stdin: {} }\nsinks: { out: { stdout: {} } }\nadmin: false\n");
     assert_eq!((config.home, config.admin, config.plugins), (HomeConfig::None, None, None));
+}
+
+#[test]
+fn events_are_shown_to_this_machine_alone_unless_the_file_says_otherwise() {
+    let tap = |admin: &str| {
+        let config = parsed(&format!(
+            "name: a\nsource: {{ stdin: {{}} }}\nsinks: {{ out: {{ stdout: {{}} }} }}\nadmin: {admin}\n"
+        ));
+        config.admin.and_then(|pages| pages.tap)
+    };
+    for local in ["127.0.0.1:1", "localhost:1", "\"[::1]:1\"", "{ address: \"127.0.0.1:1\" }", "{ tap: true }"] {
+        let tap = tap(local).unwrap_or_else(|| panic!("{local} is off"));
+        assert!(tap.is_local && tap.redact.is_empty() && tap.connections_max == 4, "{local}: {tap:?}");
+    }
+    for off in ["0.0.0.0:1", "10.0.0.7:1", "\"[::]:1\"", "{ address: \"0.0.0.0:1\" }", "{ tap: false }"] {
+        assert_eq!(tap(off), None, "{off}");
+    }
+    let open = tap("{ address: \"0.0.0.0:1\", tap: { redact: [email, user.name], connections_max: 64 } }").unwrap();
+    let redact: Vec<String> = open.redact.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        (open.is_local, redact, open.connections_max),
+        (false, vec!["email".to_owned(), "user.name".to_owned()], 64)
+    );
 }
 
 #[test]

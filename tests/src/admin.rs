@@ -31,6 +31,11 @@ impl Admin {
         Self { address: address.expect("a split has a first piece").to_owned() }
     }
 
+    /// Where the pages are: host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Status code and body of a page.
     ///
     /// # Panics

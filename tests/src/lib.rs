@@ -15,4 +15,5 @@ pub mod proxy;
 pub mod public_logs;
 pub mod receiver;
 pub mod services;
+pub mod tap;
 pub mod variants;

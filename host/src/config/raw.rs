@@ -1,6 +1,7 @@
 //! What may be written in a pipeline's YAML file. From these types come the JSON Schema, the checks and the reference in
 //! `docs/configuration.md`; what the words mean together is decided in `resolve`.
 
+mod admin;
 mod http;
 mod lookups;
 mod sinks;
@@ -13,6 +14,7 @@ use wasmill_engine::{Ceilings, CompileLimits};
 use super::Provenance;
 use super::read::Ordered;
 
+pub(super) use admin::{RawAdmin, RawTap, RawTapSettings};
 pub(super) use http::RawHttp;
 pub(super) use lookups::{RawLookups, RawReverseDns};
 pub(super) use sinks::{RawKafkaLetters, RawKafkaSink, RawLife, RawSink, RawTable};
@@ -63,9 +65,9 @@ pub(super) struct RawPipeline {
     /// How a failing sink is tried again: for ever, with jittered exponential backoff.
     #[serde(default)]
     pub(super) retry: RawRetry,
-    /// The address of the HTTP pages `/health`, `/stats`, `/metrics` and `/config`, or `false` for none.
+    /// The address of the HTTP pages `/health`, `/stats`, `/metrics`, `/config` and `/tap`, or `false` for none.
     #[serde(default)]
-    #[schemars(with = "Option<Address>", extend("default" = super::ADMIN_DEFAULT))]
+    #[schemars(extend("default" = super::ADMIN_DEFAULT))]
     pub(super) admin: Option<RawAdmin>,
     /// What each commit records in a SQL home, so that stored rows can be proved.
     #[serde(default)]
@@ -212,33 +214,6 @@ pub(super) struct RawRetry {
 impl Default for RawRetry {
     fn default() -> Self {
         Self { initial: "250ms".to_owned(), max: "30s".to_owned() }
-    }
-}
-
-/// The admin address or `false`.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum RawAdmin {
-    /// Only `false` has a meaning.
-    Switch(bool),
-    /// `host:port`.
-    Address(String),
-}
-
-/// The schema of [`RawAdmin`].
-struct Address;
-
-impl JsonSchema for Address {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Address".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({ "type": ["string", "boolean"] })
     }
 }
 

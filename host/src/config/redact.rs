@@ -7,9 +7,9 @@ use wasmill_core::{EventTime, Format};
 
 use super::units::{duration_text, size_text};
 use super::{
-    ColumnConfig, Config, DeadLetterConfig, HomeConfig, HttpConfig, KafkaConfig, KafkaOutput, KafkaSinkConfig,
-    ReverseDnsConfig, Secret, SinkConfig, SinkKind, SourceConfig, Start, TableConfig, TableName, TopicConfig,
-    TopicPart, ValueFrom,
+    AdminConfig, ColumnConfig, Config, DeadLetterConfig, HomeConfig, HttpConfig, KafkaConfig, KafkaOutput,
+    KafkaSinkConfig, ReverseDnsConfig, Secret, SinkConfig, SinkKind, SourceConfig, Start, TableConfig, TableName,
+    TapConfig, TopicConfig, TopicPart, ValueFrom,
 };
 
 /// `config` in the shape of its file. Passwords, librdkafka settings' values and variables inside addresses are not in it.
@@ -51,10 +51,18 @@ pub fn redacted(config: &Config) -> Json {
         },
         "lookups": { "reverse_dns": shown_reverse_dns(&config.reverse_dns) },
         "retry": { "initial": duration_text(config.retry.initial), "max": duration_text(config.retry.max) },
-        "admin": config.admin.map_or(json!(false), |address| json!(address.to_string())),
+        "admin": config.admin.as_ref().map_or(json!(false), shown_admin),
         "provenance": config.provenance,
         "shutdown_timeout": duration_text(config.shutdown_timeout),
     })
+}
+
+fn shown_admin(AdminConfig { address, tap }: &AdminConfig) -> Json {
+    let settings = |TapConfig { redact, connections_max, .. }: &TapConfig| {
+        let redact: Vec<String> = redact.iter().map(ToString::to_string).collect();
+        json!({ "redact": redact, "connections_max": connections_max })
+    };
+    json!({ "address": address.to_string(), "tap": tap.as_ref().map_or(json!(false), settings) })
 }
 
 fn shown_reverse_dns(dns: &ReverseDnsConfig) -> Json {

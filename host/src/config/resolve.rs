@@ -1,5 +1,6 @@
 //! From what is written to what it means together: a [`Config`], or mistakes with their places.
 
+mod admin;
 mod claims;
 mod home;
 mod http;

@@ -14,6 +14,7 @@ use crate::kafka::sink::MessageEncoder;
 use crate::lookups::Names;
 use crate::output::Output;
 use crate::process::{Lookups, Processor};
+use crate::tap::Taps;
 use crate::terminal::TextLines;
 
 /// Most bytes of one alert as an event: the limits of what a plugin may say are far below.
@@ -27,6 +28,7 @@ pub(super) struct Binder {
     /// Whether answers of look-ups are kept with the commit.
     records: bool,
     names: Arc<Names>,
+    taps: Arc<Taps>,
     sinks: Vec<BoundSink>,
 }
 
@@ -58,7 +60,13 @@ pub(super) struct Bound {
 
 impl Binder {
     /// For the sinks of `config`, whose databases are `stores` and whose other destinations `outputs`.
-    pub(super) fn new(config: &Config, stores: &[OpenStore], outputs: &[(usize, Output)], names: Arc<Names>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        stores: &[OpenStore],
+        outputs: &[(usize, Output)],
+        names: Arc<Names>,
+        taps: Arc<Taps>,
+    ) -> Self {
         let sinks = config.sinks.iter().enumerate().map(|(index, sink)| BoundSink {
             name: sink.name.clone(),
             from: sink.from,
@@ -89,6 +97,7 @@ impl Binder {
             format: config.format,
             records: config.provenance == Provenance::Full,
             names,
+            taps,
             sinks: sinks.collect(),
         }
     }
@@ -123,7 +132,8 @@ impl Binder {
         }
         let (events, alerts) = (events.build(), alerts.build());
         let lookups = self.lookups(&events)?;
-        Ok(Bound { processor: Processor { events, alerts, generation, lookups, encoders }, of_lives })
+        let taps = Arc::clone(&self.taps);
+        Ok(Bound { processor: Processor { events, alerts, generation, lookups, encoders, taps }, of_lives })
     }
 
     /// What is looked up for plugins; `None` where none asks.

@@ -31,6 +31,7 @@ use crate::sinks::{SinkOutput, Sinks, StoreSinks};
 use crate::states;
 use crate::status::Status;
 use crate::store::{Store, StoreError};
+use crate::tap::Taps;
 use crate::terminal::TextLines;
 
 /// A pipeline that is ready to receive.
@@ -55,7 +56,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
         None => None,
     };
     let files: &[LoadedFile] = loaded.as_ref().map_or(&[], |(_, loaded)| &loaded.files);
-    let Assembled { processor, binder, names, lives, sinks, tally } = assemble(config, files, &health).await?;
+    let Assembled { processor, binder, names, lives, sinks, tally, taps } = assemble(config, files, &health).await?;
     if let Some(home) = sinks.home() {
         states::prepare(home, &processor.generation, &[]).await?;
         note(home, &processor.generation).await?;
@@ -69,7 +70,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, SetupError> {
     }
     let engine = start_engine(config.engine.threads)?;
     let serving = Arc::new(Serving::new(Arc::new(processor)));
-    let status = Status::new(crate::config::redacted(config), tally, health, names, Arc::clone(&serving), lives);
+    let status = Status::new(crate::config::redacted(config), tally, health, names, Arc::clone(&serving), lives, taps);
     let swap = loaded.map(|(loader, loaded)| Swap {
         loader,
         binder,
@@ -98,6 +99,7 @@ pub(super) struct Assembled {
     pub(super) lives: Vec<Arc<Life>>,
     pub(super) sinks: Arc<Sinks>,
     pub(super) tally: Arc<Tally>,
+    pub(super) taps: Arc<Taps>,
 }
 
 /// Opens the databases and connects everything else that is written to, for these plugins, whose files home keeps.
@@ -114,7 +116,9 @@ pub(super) async fn assemble(
     }
     let outputs = outputs(config).await?;
     let names = Arc::new(Names::new(config.reverse_dns.clone(), Arc::clone(health)));
-    let binder = Binder::new(config, &stores, &outputs, Arc::clone(&names));
+    let tap = config.admin.as_ref().and_then(|pages| pages.tap.clone());
+    let taps = Arc::new(Taps::new(tap, config.format, config.batch.event_bytes_max));
+    let binder = Binder::new(config, &stores, &outputs, Arc::clone(&names), Arc::clone(&taps));
     let plugins = files.iter().map(|file| Arc::clone(&file.plugin)).collect();
     let Bound { processor, of_lives } = binder.bind(plugins).map_err(SetupError::Wrong)?;
     let tally = Arc::new(Tally::new(config.name.clone(), guarantee::names(config)));
@@ -127,7 +131,7 @@ pub(super) async fn assemble(
     let of_sinks: Vec<(usize, Arc<Life>)> = of_lives.into_iter().filter_map(new_life).collect();
     let lives = of_sinks.iter().map(|(_, life)| Arc::clone(life)).collect();
     let sinks = sinks(config, stores, outputs, of_sinks, Arc::clone(health), Arc::clone(&tally)).await?;
-    Ok(Assembled { processor, binder, names, lives, sinks: Arc::new(sinks), tally })
+    Ok(Assembled { processor, binder, names, lives, sinks: Arc::new(sinks), tally, taps })
 }
 
 /// Keeps the files of plugins in home, so that any row can be derived again.

@@ -1,14 +1,13 @@
-//! How plugins are run, how sinks are tried again, where the HTTP pages are.
+//! How plugins are run, how sinks are tried again.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Resolver, count};
 use crate::config::place::Place;
-use crate::config::raw::{RawAdmin, RawEngine, RawRetention, RawRetry};
+use crate::config::raw::{RawEngine, RawRetention, RawRetry};
 use crate::config::units::duration_text;
-use crate::config::{ADMIN_DEFAULT, EngineConfig, RetentionConfig, RetryConfig};
+use crate::config::{EngineConfig, RetentionConfig, RetryConfig};
 
 pub(super) fn retention(raw: &RawRetention) -> RetentionConfig {
     // The schema's range is far below the type's.
@@ -48,30 +47,5 @@ impl Resolver<'_> {
             return self.wrong(place, format!("\"max\" ({max}) must not be shorter than \"initial\" ({initial})"));
         }
         Some(retry)
-    }
-
-    pub(super) fn admin(&mut self, raw: Option<&RawAdmin>, place: Place<'_>) -> Option<Option<SocketAddr>> {
-        let text = match raw {
-            None => ADMIN_DEFAULT,
-            Some(RawAdmin::Switch(false)) => return Some(None),
-            Some(RawAdmin::Switch(true)) => {
-                return self
-                    .wrong(place, format!("\"admin\" is an address such as {ADMIN_DEFAULT}, or false for none"));
-            }
-            // Where the word came from a variable.
-            Some(RawAdmin::Address(text)) if text == "false" => return Some(None),
-            Some(RawAdmin::Address(text)) => text,
-        };
-        let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-        match numeric.as_deref().unwrap_or(text).parse() {
-            Ok(address) => Some(Some(address)),
-            Err(_) => {
-                let message = format!(
-                    "{} is no address; write IP:PORT such as {ADMIN_DEFAULT}, or false for none",
-                    place.quoted()
-                );
-                self.wrong(place, message)
-            }
-        }
     }
 }
