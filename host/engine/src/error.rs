@@ -24,7 +24,8 @@ pub struct LoadError {
 pub enum Reason {
     /// The file is larger than `component_bytes`.
     #[error(
-        "it has {bytes} bytes, and limits.component_bytes is {limit}; strip its debug information or raise the limit"
+        "it has {bytes} bytes, and limits.component_bytes is {limit}; strip its debug information, or write \
+         `limits: {{ component_bytes: {bytes} }}` or more in the YAML file beside it"
     )]
     TooLarge {
         /// Its size.

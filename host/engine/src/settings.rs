@@ -23,7 +23,8 @@ const WARM_MIN: u32 = 16;
 /// instance, so that no plugin can use up what the others need.
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 8;
-const MODULES_PER_COMPONENT: u32 = 32;
+/// Python comes as 38, which share a memory and a table. It is only counted: unlike memories and tables, modules have no slots.
+const MODULES_PER_COMPONENT: u32 = 64;
 
 /// The engine that runs plugins, with room for `instances` at once.
 ///
