@@ -14,7 +14,7 @@ pub use dlq::{
 };
 pub use plugin::{
     BuildArgs, HistoryArgs, InspectArgs, ListPluginsArgs, NewArgs, PipeArgs, PluginArgs, PluginCommand, PluginKind,
-    PluginTestArgs, SubjectArgs, TryArgs,
+    PluginLanguage, PluginTestArgs, SubjectArgs, TryArgs,
 };
 pub use tap::TapArgs;
 

@@ -51,6 +51,14 @@ pub fn own_dns() -> Option<Dns> {
     Dns::start().inspect_err(|error| skip(&format!("a DNS server cannot be started: {error:#}"))).ok()
 }
 
+/// Whether a project in JavaScript or Python now has what builds it, as `install` said; else after a loud line.
+///
+/// # Panics
+/// When it has not and `CI=true`.
+pub fn has_packages(install: Result<()>) -> bool {
+    install.inspect_err(|error| skip(&format!("a plugin's tools cannot be installed: {error:#}"))).is_ok()
+}
+
 /// A name that no other test uses, for topics, groups and pipelines: `PREFIX-` and 16 hexadecimal digits.
 pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{:016x}", fastrand::u64(..))

@@ -1,5 +1,6 @@
 //! `wasmill plugin`: what may be typed.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -19,8 +20,9 @@ pub struct PluginArgs {
 pub enum PluginCommand {
     /// Make the folder of a new plugin: it builds, tests and runs at once
     #[command(after_help = "Examples:\n  wasmill plugin new known-severities --kind validator\n  \
-                            wasmill plugin new plugins/mask-emails --kind enricher\n\n\
-                            The SDK is put into the folder by this program. Rust (https://rustup.rs) is needed to build it.")]
+                            wasmill plugin new plugins/mask-emails --kind enricher\n  \
+                            wasmill plugin new office-hours --kind validator --lang python\n\n\
+                            The SDK is put into the folder by this program. To build it, Rust (https://rustup.rs) is needed, or Node.js, or Python.")]
     New(NewArgs),
     /// Build the plugin in a folder, and print what it is and asks for
     #[command(
@@ -86,6 +88,29 @@ pub enum PluginKind {
     Alerter,
 }
 
+impl fmt::Display for PluginKind {
+    /// As it is typed, and as the interface calls it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Validator => "validator",
+            Self::Enricher => "enricher",
+            Self::Alerter => "alerter",
+        })
+    }
+}
+
+/// What a plugin is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PluginLanguage {
+    /// Rust: small, and the fastest by far.
+    #[default]
+    Rust,
+    /// JavaScript, built by componentize-js with Node.js.
+    Js,
+    /// Python, built by componentize-py.
+    Python,
+}
+
 /// `wasmill plugin new`.
 #[derive(Debug, Args)]
 pub struct NewArgs {
@@ -95,12 +120,15 @@ pub struct NewArgs {
     /// What the plugin is to do
     #[arg(long, value_enum)]
     pub kind: PluginKind,
+    /// What it is written in
+    #[arg(long, value_enum, default_value_t)]
+    pub lang: PluginLanguage,
 }
 
 /// `wasmill plugin build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// The folder of the plugin's crate
+    /// The folder of the plugin's project
     #[arg(default_value = ".")]
     pub folder: PathBuf,
     /// How the result is printed
@@ -111,7 +139,7 @@ pub struct BuildArgs {
 /// `wasmill plugin test`.
 #[derive(Debug, Args)]
 pub struct PluginTestArgs {
-    /// The folder of the plugin's crate
+    /// The folder of the plugin's project
     #[arg(default_value = ".")]
     pub folder: PathBuf,
     /// Run them again whenever a file of the folder changes, until Ctrl-C
@@ -136,6 +164,9 @@ pub struct TryArgs {
     /// Print what changed in each event, instead of the event
     #[arg(long, conflicts_with = "format")]
     pub diff: bool,
+    /// Keeps compiled code in this folder, so that the next run has it at once
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// How events are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Output,

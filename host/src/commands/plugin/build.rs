@@ -1,4 +1,4 @@
-//! `wasmill plugin build`: the component of a plugin's crate, and what it is.
+//! `wasmill plugin build`: the component of a plugin's project, and what it is.
 
 use crate::cli::{BuildArgs, InspectArgs};
 use crate::commands::plugin::inspect;
@@ -14,7 +14,8 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
     let project = Project::open(&args.folder)?;
     let file = project.build()?;
     let bytes = std::fs::metadata(&file)?.len();
-    if bytes > BYTES_USUAL as u64 {
+    // What is not Rust brings its language.
+    if bytes > BYTES_USUAL as u64 && matches!(project, Project::Rust(_)) {
         let smaller = Subject::SMALLER;
         say(&format!("warning: the component has {bytes} bytes, and most have less than {BYTES_USUAL}: {smaller}\n"));
     }

@@ -78,7 +78,7 @@ pub(super) fn run(args: &TryArgs) -> anyhow::Result<Exit> {
 }
 
 fn solo(args: &TryArgs) -> Result<Solo, String> {
-    let plugin = Subject::read(&args.file, args.config.as_deref())?.load()?;
+    let plugin = Subject::read(&args.file, args.config.as_deref())?.load_with(args.cache.as_deref())?;
     let event_time = args.event_time.parse().map_err(|error| format!("--event-time: {error}"))?;
     let names: HashMap<IpAddr, Option<Arc<str>>> =
         serde_json::from_str(&args.reverse_dns).map_err(|error| format!("--reverse-dns: {error}"))?;

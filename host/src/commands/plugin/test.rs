@@ -1,4 +1,4 @@
-//! `wasmill plugin test`: the unit tests of a plugin's crate, then its tests in this very engine; with `--watch` again at each change.
+//! `wasmill plugin test`: the unit tests of a plugin's project, then its tests in this very engine; with `--watch` again at each change.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use crate::cli::PluginTestArgs;
 use crate::commands::plugin::project::Project;
 use crate::commands::{Exit, say};
 
-/// How often the crate is looked at.
+/// How often the project is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// Folders of a crate that no author edits.
-const LEFT_OUT: [&str; 2] = ["target", ".git"];
+/// Folders of a project that no author edits.
+const LEFT_OUT: [&str; 5] = ["target", ".git", "node_modules", ".venv", "__pycache__"];
 
-/// The files of a crate, and when each was changed.
+/// The files of a project, and when each was changed.
 type Listing = BTreeMap<PathBuf, SystemTime>;
 
 /// Runs the tests; with `--watch` until it is interrupted.
 ///
 /// # Errors
-/// When there is no crate, or cargo cannot be run.
+/// When there is no project, or its tools cannot be run.
 pub(super) fn run(args: &PluginTestArgs) -> anyhow::Result<Exit> {
     if !args.watch {
         return test(&args.folder);
@@ -76,9 +76,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn listing_has_what_authors_edit_and_not_what_cargo_makes() {
+    fn listing_has_what_authors_edit_and_not_what_tools_make() {
         let folder = tempfile::tempdir().unwrap();
-        for file in ["src/lib.rs", "target/x.wasm", ".git/HEAD", "Cargo.lock", "events.jsonl"] {
+        for file in [
+            "src/lib.rs",
+            "target/x.wasm",
+            ".git/HEAD",
+            "node_modules/a.js",
+            "__pycache__/a.pyc",
+            "Cargo.lock",
+            "events.jsonl",
+        ] {
             let file = folder.path().join(file);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, "x").unwrap();

@@ -27,6 +27,10 @@ pub enum Requirement {
     DpkgDeb,
     /// `tar`, which unpacks them.
     Tar,
+    /// `npm` of Node.js, which builds plugins in JavaScript.
+    Node,
+    /// `python3`, which builds plugins in Python.
+    Python,
 }
 
 /// The oldest Java that Kafka 4 runs on.
@@ -58,6 +62,8 @@ impl Requirement {
             Self::Apt => return on_path("apt-get").is_none().then(|| not_debian("apt-get")),
             Self::DpkgDeb => return on_path("dpkg-deb").is_none().then(|| not_debian("dpkg-deb")),
             Self::Tar => ("tar", "tar unpacks PostgreSQL", "tar"),
+            Self::Node => ("npm", "npm builds plugins in JavaScript", "npm"),
+            Self::Python => ("python3", "Python builds plugins in Python", "python3-venv"),
         };
         on_path(program).is_none().then(|| {
             format!("`{program}` is missing ({purpose}): install it, on Debian by `apt-get install {package}`")

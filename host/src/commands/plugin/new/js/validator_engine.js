@@ -1,0 +1,17 @@
+// The component in the engine of production. `wasmill plugin test` builds it and runs them.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { examples, run } from "../wasmill/testing.js";
+
+test("example events fare as they should", () => {
+  const outcomes = run(examples()).map(({ outcome, code }) => code ?? outcome);
+  assert.deepEqual(outcomes, ["passed", "passed", "unknown_severity", "dropped", "passed"]);
+});
+
+test("an event without severity is rejected", () => {
+  assert.equal(run([{ message: "disk is full" }])[0].code, "missing_field");
+});
+
+test("the operator says which severities are known", () => {
+  assert.equal(run([{ severity: "LOUD", message: "disk is full" }], { severities: ["LOUD"] })[0].outcome, "passed");
+});

@@ -1,0 +1,15 @@
+"""The component in the engine of production. `wasmill plugin test` builds it and runs them."""
+
+import unittest
+
+from wasmill_testing import examples, run
+
+
+class Engine(unittest.TestCase):
+    def test_example_events_fare_as_they_should(self):
+        outcomes = run(examples())
+        self.assertTrue(all(one["outcome"] == "passed" for one in outcomes))
+        self.assertEqual([alert["key"] for one in outcomes for alert in one["alerts"]], ["root", "somebody"])
+
+    def test_other_events_raise_nothing(self):
+        self.assertFalse(any(one["alerts"] for one in run([{"message": 7}, {}])))

@@ -1,0 +1,18 @@
+"""The component in the engine of production. `wasmill plugin test` builds it and runs them."""
+
+import unittest
+
+from wasmill_testing import examples, run
+
+
+class Engine(unittest.TestCase):
+    def test_example_events_fare_as_they_should(self):
+        outcomes = [one.get("code", one["outcome"]) for one in run(examples())]
+        self.assertEqual(outcomes, ["passed", "passed", "unknown_severity", "dropped", "passed"])
+
+    def test_an_event_without_severity_is_rejected(self):
+        self.assertEqual(run([{"message": "disk is full"}])[0]["code"], "missing_field")
+
+    def test_the_operator_says_which_severities_are_known(self):
+        event = {"severity": "LOUD", "message": "disk is full"}
+        self.assertEqual(run([event], {"severities": ["LOUD"]})[0]["outcome"], "passed")
