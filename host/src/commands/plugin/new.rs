@@ -142,7 +142,7 @@ fn next_steps(folder: &Path, kind: Kind, language: Language) -> String {
     let (a, folder) = (a(kind).to_lowercase(), folder.display());
     let (source, install) = match language {
         Language::Rust => ("src/lib.rs", None),
-        Language::Js => ("plugin.js", Some("npm ci                  # once: the tools that build it")),
+        Language::Js => ("plugin.js", Some("npm install               # once: the tools that build it")),
         Language::Python => (
             "plugin.py",
             Some(

@@ -22,7 +22,7 @@ pub fn node_modules(project: &Path) -> Result<()> {
     installed(project, "package-lock.json", "node_modules", |folder| {
         fs::copy(project.join("package.json"), folder.join("package.json"))?;
         let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder);
+        npm.args(["install", "--no-audit", "--no-fund"]).current_dir(folder);
         stdout_of(&mut npm).map(|_| ())
     })
 }

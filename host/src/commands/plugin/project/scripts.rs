@@ -37,7 +37,7 @@ struct Language {
 const LANGUAGES: [Language; 2] = [
     Language {
         mark: "package.json",
-        tools: ("node_modules", "npm ci"),
+        tools: ("node_modules", "npm install"),
         program: "npm",
         install: "install Node.js 20 or later from https://nodejs.org",
         build: &["run", "--silent", "build"],
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn project_is_told_by_its_mark_and_missing_tools_with_the_command_that_installs_them() {
-        for (mark, install) in [("package.json", "npm ci"), ("build.py", "pip install -r requirements.txt")] {
+        for (mark, install) in [("package.json", "npm install"), ("build.py", "pip install -r requirements.txt")] {
             let folder = tempfile::tempdir().unwrap();
             assert!(Scripts::find(folder.path()).is_none());
             fs::write(folder.path().join(mark), "").unwrap();

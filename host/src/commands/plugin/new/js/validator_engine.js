@@ -9,7 +9,8 @@ test("example events fare as they should", () => {
 });
 
 test("an event without severity is rejected", () => {
-  assert.equal(run([{ message: "disk is full" }])[0].code, "missing_field");
+  const outcomes = run([{ message: "disk is full" }, { severity: 7, message: "disk is full" }]);
+  assert.deepEqual(outcomes.map(({ code }) => code), ["missing_field", "wrong_type"]);
 });
 
 test("the operator says which severities are known", () => {

@@ -11,7 +11,8 @@ class Engine(unittest.TestCase):
         self.assertEqual(outcomes, ["passed", "passed", "unknown_severity", "dropped", "passed"])
 
     def test_an_event_without_severity_is_rejected(self):
-        self.assertEqual(run([{"message": "disk is full"}])[0]["code"], "missing_field")
+        outcomes = run([{"message": "disk is full"}, {"severity": 7, "message": "disk is full"}])
+        self.assertEqual([one["code"] for one in outcomes], ["missing_field", "wrong_type"])
 
     def test_the_operator_says_which_severities_are_known(self):
         event = {"severity": "LOUD", "message": "disk is full"}

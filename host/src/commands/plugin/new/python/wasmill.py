@@ -88,8 +88,8 @@ def validator(name: str, version: str, event: type, check: Callable, configure: 
             actions = bytearray(batch.events)
             rejections = []
 
-            def judge(number, fields):
-                verdict = check(fields, plugin.config)
+            def judge(number, fields, unfit):
+                verdict = reject("wrong_type", unfit) if unfit else check(fields, plugin.config)
                 if not isinstance(verdict, Verdict):
                     raise TypeError("check gives neither PASS, DROP nor reject(code, reason)")
                 actions[number] = verdict.action
@@ -110,7 +110,7 @@ def enricher(name: str, version: str, event: type, output: type, enrich: Callabl
         def enrich(self, batch):
             columns = _Columns(batch.events * len(plugin.writes))
 
-            def write(number, fields):
+            def write(number, fields, _):
                 written = enrich(fields, plugin.config)
                 for column, one in enumerate(plugin.writes if written is not None else ()):
                     value = getattr(written, one.name)
@@ -131,7 +131,7 @@ def alerter(name: str, version: str, event: type, watch: Callable, configure: Ca
         def evaluate(self, batch):
             alerts = []
 
-            def evaluate(number, fields):
+            def evaluate(number, fields, _):
                 raised = watch(fields, plugin.config) or []
                 for alert in raised if isinstance(raised, list) else [raised]:
                     severity = types.Severity[alert.severity.upper()]
@@ -154,6 +154,7 @@ class _Field(NamedTuple):
 
 #: Kinds that are read as another one crosses.
 _CROSSES_AS = {"document": "raw"}
+_NOUNS = {"text": "text", "integer": "an integer", "float": "a number", "boolean": "a boolean"}
 _KINDS = {str: "text", int: "integer", float: "float", bool: "boolean", bytes: "raw"}
 
 
@@ -211,12 +212,12 @@ class _Definition:
         return types.Manifest(self.name, self.version, reads, [crosses(one, False) for one in self.writes], None)
 
     def each(self, batch, use: Callable):
-        """Calls `use(number, event)` for each event."""
-        readers = [(one.kind == "time", _READERS[one.kind]) for one in self.fields]
+        """Calls `use(number, event, unfit)` for each event; `unfit` says which required field is of another type."""
+        readers = [(one, one.kind == "time", _READERS[one.kind]) for one in self.fields]
         slot = 0
         for number in range(batch.events):
-            values = []
-            for is_time, read in readers:
+            values, unfit = [], None
+            for one, is_time, read in readers:
                 if is_time:
                     values.append(batch.times[number])
                     continue
@@ -224,8 +225,11 @@ class _Definition:
                 is_present = not batch.states or (batch.states[slot >> 5] >> (2 * (slot & 31))) & 3 == 2
                 values.append(read(batch.text, batch.slots[slot]) if is_present else None)
                 slot += 1
+                # The host has seen to it that what is required is there; but it may be of another type.
+                if one.required and not is_present and unfit is None:
+                    unfit = f"the field `{one.path}` is not {_NOUNS[one.kind]}"
             try:
-                use(number, self.event(*values))
+                use(number, self.event(*values), unfit)
             except Exception as error:
                 # The trap that follows says nothing by itself.
                 print(_told(error), file=sys.stderr)
@@ -287,14 +291,17 @@ class _Lines:
 
     def __init__(self, level):
         self.level = level
+        self.begun = ""
 
     def write(self, text: str) -> int:
-        for line in text.splitlines():
+        *lines, self.begun = (self.begun + text).split("\n")
+        for line in lines:
             log.log(self.level, line)
         return len(text)
 
     def flush(self):
-        pass
+        if self.begun:
+            self.write("\n")
 
 
 if log is not None:

@@ -22,8 +22,8 @@ export function defineValidator({ check, ...definition }) {
   const validate = (batch) => {
     const actions = new Uint8Array(batch.events);
     const rejections = [];
-    each(batch, (fields, config, event) => {
-      const verdict = check(fields, config);
+    each(batch, (fields, config, event, unfit) => {
+      const verdict = unfit ? reject("wrong_type", unfit) : check(fields, config);
       if (verdict === PASS) return;
       if (verdict !== DROP && verdict?.action !== REJECT) {
         throw new Error("check gives neither PASS, DROP nor reject(code, reason)");
@@ -109,7 +109,8 @@ function define({ name, version, reads, configure = (config) => config }, writte
     const view = new View(batch);
     for (let event = 0; event < batch.events; event++) {
       try {
-        use(view.event(event, columns, times), config, event);
+        const values = view.event(event, columns, times);
+        use(values, config, event, view.unfit);
       } catch (error) {
         // The trap that follows says nothing by itself.
         console.error(`${error}${error?.stack ? ` at ${error.stack.split("\n")[0]}` : ""}`);
@@ -137,6 +138,7 @@ const READERS = {
   time: (view, event) => view.times[event],
 };
 
+const NOUNS = { text: "text", integer: "an integer", float: "a number", boolean: "a boolean", json: "a JSON value" };
 const PRESENT = 2;
 
 /**
@@ -157,11 +159,15 @@ class View {
   /** The fields of an event by their names. */
   event(number, columns, times) {
     const values = {};
+    this.unfit = undefined;
     const first = number * columns.length;
     for (let column = 0; column < columns.length; column++) {
-      const { name, read } = columns[column];
+      const { name, read, required, path, crosses } = columns[column];
       const slot = first + column;
-      values[name] = this.isPresent(slot) ? read(this, slot) : undefined;
+      if (this.isPresent(slot)) values[name] = read(this, slot);
+      // The host has seen to it that what is required is there; but it may be of another type.
+      else if (required && this.unfit === undefined) this.unfit = `the field \`${path}\` is not ${NOUNS[crosses]}`;
+      else values[name] = undefined;
     }
     for (let field = 0; field < times.length; field++) values[times[field].name] = times[field].read(this, number);
     return values;
