@@ -38,6 +38,11 @@ pub enum State {
 /// One event's columns. A program asks for a value only in the kind that it declared for the column; each getter answers
 /// `None` exactly when the state is not [`State::Present`].
 pub trait Fields {
+    /// How much is looked at, so that a bound on an event's size is not all that bounds what an expression costs: of a text that is longer
+    /// `contains` and `matches` see the first so many bytes, and a JSON value that is longer is not read. What only the rest could tell is
+    /// [`crate::EvalError::TooLong`].
+    const BYTES_MAX: usize = usize::MAX;
+
     /// What the event has in the column.
     fn state(&self, slot: usize) -> State;
     /// The value of a [`Kind::Text`] column.

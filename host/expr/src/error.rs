@@ -153,6 +153,9 @@ pub enum EvalError {
     /// An integer was divided by zero.
     #[error("an integer was divided by zero")]
     DivisionByZero,
+    /// A text or JSON value of more than [`crate::Fields::BYTES_MAX`], whose rest could decide, or a pattern with too many ways to match it.
+    #[error("a value is longer than what is looked at, and only the rest of it could tell")]
+    TooLong,
     /// A JSON token that is none, or nested deeper than [`limits::JSON_DEPTH_MAX`].
     #[error("a field holds no valid JSON")]
     Malformed,

@@ -66,6 +66,7 @@ impl Term {
         match self {
             Self::Constant(constant) => Ok(constant.value()),
             Self::Json(slot) => match fields.json(slot.index()) {
+                Some(token) if is_too_long(token, fields) => Err(EvalError::TooLong),
                 Some(token) => Value::from_json(token),
                 None if fields.state(slot.index()) == State::Null => Ok(Value::Null),
                 None => Err(no_operand(fields, *slot)),
@@ -154,7 +155,7 @@ impl Test {
                 operator(fields, *slot, fields.text(slot.index()), |found| order.holds(Some(found.cmp(text))))
             }
             Self::TextMethod(slot, test) => {
-                operator(fields, *slot, fields.text(slot.index()), |found| test.holds(found))
+                operator(fields, *slot, fields.text(slot.index()), |found| test.test(found, fields))
             }
             Self::FloatEquals(slot, number) => {
                 equality(fields, *slot, fields.float(slot.index()), |found| found == *number)
@@ -185,13 +186,13 @@ impl Test {
             Self::Method(method, terms) => {
                 let text = terms[0].evaluate(fields)?.text()?;
                 let part = terms[1].evaluate(fields)?.text()?;
-                Ok(match method {
-                    Method::StartsWith => text.as_bytes().starts_with(part.as_bytes()),
-                    Method::EndsWith => text.as_bytes().ends_with(part.as_bytes()),
-                    Method::Contains | Method::Matches => Needle::new(&part).is_in(&text),
-                })
+                match method {
+                    Method::StartsWith => Ok(text.as_bytes().starts_with(part.as_bytes())),
+                    Method::EndsWith => Ok(text.as_bytes().ends_with(part.as_bytes())),
+                    Method::Contains | Method::Matches => told(Needle::new(&part).find(&text, bytes_max(fields))),
+                }
             }
-            Self::Matches(term, pattern) => Ok(pattern.is_match(&term.evaluate(fields)?.text()?)),
+            Self::Matches(term, pattern) => told(pattern.find(&term.evaluate(fields)?.text()?, bytes_max(fields))),
             _ => unreachable!("every other test is answered by Test::test"),
         }
     }
@@ -224,7 +225,12 @@ fn operand<T>(fields: &impl Fields, slot: Slot, value: Option<T>) -> Result<T, E
 
 /// An operator that needs a value of the column's kind.
 #[inline(always)]
-fn operator<T>(fields: &impl Fields, slot: Slot, value: Option<T>, holds: impl FnOnce(T) -> bool) -> Answer {
+fn operator<T, A: Into<Answer>>(
+    fields: &impl Fields,
+    slot: Slot,
+    value: Option<T>,
+    holds: impl FnOnce(T) -> A,
+) -> Answer {
     match value {
         Some(value) => holds(value).into(),
         None => Answer::Error(no_operand(fields, slot)),
@@ -267,13 +273,31 @@ fn in_items(element: Value<'_>, items: &[Term], fields: &impl Fields) -> Result<
     Ok(found)
 }
 
+/// How much of a field is looked at.
+#[inline(always)]
+fn bytes_max<F: Fields>(_: &F) -> usize {
+    F::BYTES_MAX
+}
+
+#[inline(always)]
+fn is_too_long(token: &str, fields: &impl Fields) -> bool {
+    token.len() > bytes_max(fields)
+}
+
+/// What was found in a text; `None`: its rest could tell.
+#[inline(always)]
+fn told(found: Option<bool>) -> Result<bool, EvalError> {
+    found.ok_or(EvalError::TooLong)
+}
+
 impl TextTest {
-    fn holds(&self, text: &str) -> bool {
+    #[inline(always)]
+    fn test(&self, text: &str, fields: &impl Fields) -> Answer {
         match self {
-            Self::Contains(part) => part.is_in(text),
-            Self::StartsWith(part) => text.starts_with(&**part),
-            Self::EndsWith(part) => text.ends_with(&**part),
-            Self::Matches(pattern) => pattern.is_match(text),
+            Self::Contains(part) => told(part.find(text, bytes_max(fields))).into(),
+            Self::StartsWith(part) => text.starts_with(&**part).into(),
+            Self::EndsWith(part) => text.ends_with(&**part).into(),
+            Self::Matches(pattern) => told(pattern.find(text, bytes_max(fields))).into(),
         }
     }
 }

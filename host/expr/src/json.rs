@@ -48,12 +48,25 @@ pub(crate) fn unescape(inner: &str) -> Result<Cow<'_, str>, EvalError> {
     while let Some(escape) = rest.strip_prefix('\\') {
         let (character, after) = escaped_character(escape)?;
         text.push(character);
-        let next = after.find('\\').unwrap_or(after.len());
+        // Not `find`, which makes ready for longer ways than there are between escapes.
+        let next = after.bytes().position(|byte| byte == b'\\').unwrap_or(after.len());
         let (plain, tail) = after.split_at(next);
         text.push_str(plain);
         rest = tail;
     }
     Ok(Cow::Owned(text))
+}
+
+/// The characters of what stands between the quotes of a JSON string, without its escapes. They end before what is no JSON.
+pub fn unescaped(inner: &str) -> impl Iterator<Item = char> {
+    let mut rest = inner;
+    std::iter::from_fn(move || {
+        let character = rest.chars().next()?;
+        let after = &rest[character.len_utf8()..];
+        let (character, after) = if character == '\\' { escaped_character(after).ok()? } else { (character, after) };
+        rest = after;
+        Some(character)
+    })
 }
 
 /// The character that an escape stands for, and what follows; `escape` begins after the backslash.
@@ -145,7 +158,8 @@ fn token_end(bytes: &[u8], start: usize) -> Option<usize> {
         b'"' => string_end(bytes, start),
         b'{' | b'[' => nested_end(bytes, start),
         _ => {
-            let length = bytes[start..].iter().position(|byte| b",:]} \t\n\r".contains(byte))?;
+            let is_end = |byte: &u8| matches!(byte, b',' | b':' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+            let length = bytes[start..].iter().position(is_end)?;
             (length > 0).then_some(start + length)
         }
     }
@@ -243,8 +257,10 @@ mod tests {
         #[test]
         fn unescaping_agrees_with_serde_json(text in any::<String>()) {
             let token = serde_json::to_string(&text).expect("text is JSON");
-            let unescaped = unescape(&token[1..token.len() - 1]);
-            prop_assert_eq!(unescaped.as_deref(), Ok(text.as_str()));
+            let inner = &token[1..token.len() - 1];
+            let whole = unescape(inner);
+            prop_assert_eq!(whole.as_deref(), Ok(text.as_str()));
+            prop_assert_eq!(unescaped(inner).collect::<String>(), text.as_str());
         }
 
         #[test]

@@ -29,6 +29,7 @@ mod value;
 
 pub use columns::{Column, Fields, Kind, State};
 pub use error::{CompileError, EvalError, Problem};
+pub use json::unescaped;
 pub use path::join_path;
 pub use pattern::{Pattern, PatternError};
 pub use program::Program;

@@ -25,9 +25,17 @@ impl Needle {
         Self { text, borders: borders.into() }
     }
 
+    /// Whether the text is somewhere in the first `bytes_max` bytes of `haystack`; `None` where only the rest can tell.
+    #[inline]
+    pub(crate) fn find(&self, haystack: &str, bytes_max: usize) -> Option<bool> {
+        let end = haystack.floor_char_boundary(bytes_max);
+        let found = self.is_in(&haystack[..end]);
+        (found || end == haystack.len()).then_some(found)
+    }
+
     /// Whether the text is somewhere in `haystack`.
     #[inline] // compiled as its user is, for speed
-    pub(crate) fn is_in(&self, haystack: &str) -> bool {
+    fn is_in(&self, haystack: &str) -> bool {
         let Some(first) = self.text.first() else { return true };
         let haystack = haystack.as_bytes();
         let mut found = 0;

@@ -1,12 +1,15 @@
-//! Regular expressions for `matches`: a program of at most [`PATTERN_STATES_MAX`] states, run over the text once with
-//! all states at the same time (Thompson's construction), so in time linear in the text and without allocating.
+//! Regular expressions for `matches`: a program of at most [`PATTERN_STATES_MAX`] states, made into an automaton that looks once at each
+//! character of the text. Where that would be too large, the program is run with all its states at the same time (Thompson's
+//! construction). Both are linear in the text and do not allocate.
 //!
 //! The syntax is RE2's, less what only captures or replacements need, and Unicode classes. The usual crates bring 50 kB
 //! of code into a plugin, most of it for those; the tests hold this one against one of them.
 
+mod automaton;
 mod parse;
 
 use crate::limits::{self, PATTERN_STATES_MAX};
+use automaton::Automaton;
 
 /// What is wrong with a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +60,18 @@ pub enum PatternError {
 
 /// A compiled pattern.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct Pattern(Engine);
+
+/// What answers for a pattern.
+#[derive(Debug, Clone)]
+enum Engine {
+    Automaton(Automaton),
+    Program(Program),
+}
+
+/// The states of a pattern that has no automaton.
+#[derive(Debug, Clone)]
+struct Program {
     states: Box<[State]>,
     /// Whether a match can begin with this ASCII character; with another one always.
     first: [bool; 128],
@@ -103,13 +117,38 @@ impl Pattern {
     /// What is wrong with it.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         let states = parse::parse(source)?.into_boxed_slice();
-        let mut pattern = Self { states, first: [false; 128] };
-        pattern.first = pattern.first_characters();
-        Ok(pattern)
+        Ok(Self(match Automaton::new(&states) {
+            Some(automaton) => Engine::Automaton(automaton),
+            None => Engine::Program(Program::new(states)),
+        }))
     }
 
     /// Whether the pattern matches anywhere in the text.
     pub fn is_match(&self, text: &str) -> bool {
+        self.find(text, usize::MAX).unwrap_or_default() // it looks at all
+    }
+
+    /// The same of the text's first `bytes_max` bytes, in work that is bounded by them; `None` where only the rest can tell.
+    #[inline]
+    pub(crate) fn find(&self, text: &str, bytes_max: usize) -> Option<bool> {
+        let end = text.floor_char_boundary(bytes_max);
+        let is_whole = end == text.len();
+        match &self.0 {
+            Engine::Automaton(automaton) => automaton.find(&text[..end], is_whole),
+            Engine::Program(program) => program.find(&text[..end], is_whole, bytes_max),
+        }
+    }
+}
+
+impl Program {
+    fn new(states: Box<[State]>) -> Self {
+        let first = first_characters(&states);
+        Self { states, first }
+    }
+
+    /// As [`Pattern::find`]; of the pattern's states it follows no more than `steps_max`, one for each character counted apart.
+    fn find(&self, text: &str, is_whole: bool, steps_max: usize) -> Option<bool> {
+        let mut steps_left = steps_max;
         let mut active = Active::default();
         let mut before = None;
         let mut rest = text.chars();
@@ -122,12 +161,16 @@ impl Pattern {
                     after = rest.clone().next();
                 }
             }
-            active.add(0);
-            if self.follow(&mut active, before, after) {
-                return true;
+            if after.is_none() && !is_whole {
+                return None;
             }
-            let Some(character) = rest.next() else { return false };
-            active = self.step(&active, character);
+            active.add(0);
+            if follow(&self.states, &mut active, before, after) {
+                return Some(true);
+            }
+            let Some(character) = rest.next() else { return Some(false) };
+            steps_left = steps_left.checked_sub(active.len())?;
+            active = step(&self.states, &active, character);
             before = Some(character);
         }
     }
@@ -135,67 +178,68 @@ impl Pattern {
     fn can_begin(&self, character: char) -> bool {
         self.first.get(character as usize).is_none_or(|can| *can)
     }
+}
 
-    /// Adds every state that is reached without taking a character; true when one of them is the match.
-    fn follow(&self, active: &mut Active, before: Option<char>, after: Option<char>) -> bool {
-        let mut pending = active.clone();
-        while let Some(index) = pending.take() {
-            let next = match &self.states[index] {
-                State::Take(_) => continue,
-                State::Matched => return true,
-                State::Split(one, other) => [Some(*one), Some(*other)],
-                State::Assert(assertion) => [assertion.holds(before, after).then_some(1), None],
-            };
-            for step in next.into_iter().flatten() {
-                let target = index.wrapping_add_signed(isize::from(step));
-                if active.add(target) {
-                    pending.add(target);
-                }
+/// Adds every state that is reached without taking a character; true when one of them is the match.
+fn follow(states: &[State], active: &mut Active, before: Option<char>, after: Option<char>) -> bool {
+    let mut pending = active.clone();
+    while let Some(index) = pending.take() {
+        let next = match &states[index] {
+            State::Take(_) => continue,
+            State::Matched => return true,
+            State::Split(one, other) => [Some(*one), Some(*other)],
+            State::Assert(assertion) => [assertion.holds(before, after).then_some(1), None],
+        };
+        for step in next.into_iter().flatten() {
+            let target = index.wrapping_add_signed(isize::from(step));
+            if active.add(target) {
+                pending.add(target);
             }
         }
-        false
     }
+    false
+}
 
-    fn step(&self, active: &Active, character: char) -> Active {
-        let (mut from, mut to) = (active.clone(), Active::default());
-        while let Some(index) = from.take() {
-            if let State::Take(set) = &self.states[index]
-                && set.contains(character)
-            {
-                to.add(index + 1);
+/// The states that come after those that take the character.
+fn step(states: &[State], active: &Active, character: char) -> Active {
+    let (mut from, mut to) = (active.clone(), Active::default());
+    while let Some(index) = from.take() {
+        if let State::Take(set) = &states[index]
+            && set.contains(character)
+        {
+            to.add(index + 1);
+        }
+    }
+    to
+}
+
+/// The ASCII characters that a match can begin with. A pattern that needs none to match can begin anywhere.
+fn first_characters(states: &[State]) -> [bool; 128] {
+    let mut reached = Active::default();
+    let mut pending = Active::default();
+    pending.add(0);
+    reached.add(0);
+    let mut first = [false; 128];
+    while let Some(index) = pending.take() {
+        let steps = match &states[index] {
+            State::Matched => return [true; 128],
+            State::Take(set) => {
+                for (code, can) in (0_u8..).zip(&mut first) {
+                    *can |= set.contains(char::from(code));
+                }
+                continue;
+            }
+            State::Split(one, other) => [*one, *other],
+            State::Assert(_) => [1, 1],
+        };
+        for step in steps {
+            let target = index.wrapping_add_signed(isize::from(step));
+            if reached.add(target) {
+                pending.add(target);
             }
         }
-        to
     }
-
-    /// The ASCII characters that a match can begin with. A pattern that needs none to match can begin anywhere.
-    fn first_characters(&self) -> [bool; 128] {
-        let mut reached = Active::default();
-        let mut pending = Active::default();
-        pending.add(0);
-        reached.add(0);
-        let mut first = [false; 128];
-        while let Some(index) = pending.take() {
-            let steps = match &self.states[index] {
-                State::Matched => return [true; 128],
-                State::Take(set) => {
-                    for (code, can) in (0_u8..).zip(&mut first) {
-                        *can |= set.contains(char::from(code));
-                    }
-                    continue;
-                }
-                State::Split(one, other) => [*one, *other],
-                State::Assert(_) => [1, 1],
-            };
-            for step in steps {
-                let target = index.wrapping_add_signed(isize::from(step));
-                if reached.add(target) {
-                    pending.add(target);
-                }
-            }
-        }
-        first
-    }
+    first
 }
 
 impl Set {
@@ -211,7 +255,7 @@ impl Set {
 
 impl Assertion {
     fn holds(self, before: Option<char>, after: Option<char>) -> bool {
-        let is_word = |side: Option<char>| side.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_word = |side: Option<char>| side.is_some_and(is_word);
         match self {
             Self::TextStart => before.is_none(),
             Self::TextEnd => after.is_none(),
@@ -223,10 +267,14 @@ impl Assertion {
     }
 }
 
+fn is_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
 const WORDS: usize = PATTERN_STATES_MAX.div_ceil(64);
 
 /// A set of states, a bit each.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Active {
     bits: [u64; WORDS],
     /// Words from here on are zero.
@@ -249,6 +297,10 @@ impl Active {
         let bit = self.bits[word].trailing_zeros() as usize;
         self.bits[word] &= self.bits[word] - 1;
         Some(word * 64 + bit)
+    }
+
+    fn len(&self) -> usize {
+        self.bits[..self.used].iter().map(|word| word.count_ones() as usize).sum()
     }
 
     fn is_empty(&self) -> bool {

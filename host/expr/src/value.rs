@@ -210,13 +210,12 @@ pub(crate) fn contains(container: Value<'_>, wanted: Value<'_>) -> Result<bool, 
 
 /// `size()`: code points of a text, elements of a list. An object has none, since its token may hold a key twice.
 pub(crate) fn size(value: Value<'_>) -> Result<usize, EvalError> {
-    let Some(elements) = value.elements() else { return Ok(value.text()?.chars().count()) };
-    let mut count = 0;
-    for element in elements {
-        element?;
-        count += 1;
+    match value.elements() {
+        Some(Elements::Constants(items)) => Ok(items.len()),
+        // Their ends are enough.
+        Some(Elements::Tokens(mut tokens)) => tokens.try_fold(0, |count, token| token.map(|_| count + 1)),
+        None => Ok(value.text()?.chars().count()),
     }
-    Ok(count)
 }
 
 #[cfg(test)]

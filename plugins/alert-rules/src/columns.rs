@@ -55,6 +55,9 @@ impl Columns<'_> {
 }
 
 impl wasmill_expr::Fields for Columns<'_> {
+    /// A pattern takes 44 fuel for a byte, so that an event has enough by default for 27 that look at so much.
+    const BYTES_MAX: usize = 16 * 1024;
+
     #[inline]
     fn state(&self, slot: usize) -> State {
         match self.0.state(slot) {

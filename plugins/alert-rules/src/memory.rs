@@ -3,8 +3,8 @@
 use crate::columns::{Columns, Registry};
 use crate::config::RuleSettings;
 use crate::duration::Duration;
-use crate::template::readable;
 use crate::watch::{Watch, What};
+use wasmill_expr::{Fields, Value};
 use wasmill_sdk::check_path;
 use wasmill_sdk::state::hash;
 
@@ -66,8 +66,16 @@ impl Memory {
     /// The hash of the value that is counted; 0 where none is. `None`: the event has none, and does not count.
     pub(crate) fn value(&self, columns: &Columns<'_>) -> Option<u64> {
         let Some(slot) = self.value else { return Some(0) };
-        columns.token(slot).map(|token| hash(0, readable(token).as_bytes()))
+        columns.token(slot).map(hash_of)
     }
+}
+
+/// A text's hash is that of its characters, however they are spelt; any other value's, and that of what is too long to read, as it is
+/// written.
+fn hash_of(token: &str) -> u64 {
+    let is_read = token.starts_with('"') && token.len() <= Columns::BYTES_MAX;
+    let text = if is_read { Value::from_json(token).and_then(Value::text).ok() } else { None };
+    hash(0, text.as_deref().unwrap_or(token).as_bytes())
 }
 
 fn value(field: &str, more_than: u32, registry: &mut Registry) -> Result<usize, String> {
@@ -89,4 +97,19 @@ fn prefix(settings: &RuleSettings, what: What, within_ns: i64, field: &str) -> u
     let key = settings.key.as_deref().unwrap_or_default();
     let texts = [&settings.name, &settings.when, key, field];
     texts.iter().fold(hash(kind, &within_ns.to_le_bytes()), |seed, text| hash(seed, text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_counted_by_its_characters_and_one_that_is_too_long_as_it_is_written() {
+        let hashes =
+            |length: usize| ["a", r"\u0061"].map(|first| hash_of(&format!("\"{first}{}\"", "a".repeat(length))));
+        let [plain, escaped] = hashes(Columns::BYTES_MAX - 8);
+        assert_eq!(plain, escaped);
+        let [plain, escaped] = hashes(Columns::BYTES_MAX - 7);
+        assert_ne!(plain, escaped, "the latter has a byte more than is read");
+    }
 }

@@ -2,9 +2,8 @@
 
 use crate::columns::{Columns, Registry};
 use crate::watch::Facts;
-use std::borrow::Cow;
-use wasmill_expr::Value;
 use wasmill_expr::time::format_rfc3339;
+use wasmill_expr::unescaped;
 use wasmill_sdk::check_path;
 
 /// Bytes of a template as written.
@@ -199,12 +198,15 @@ impl Template {
 fn push_field(to: &mut Vec<u8>, columns: &Columns<'_>, slot: usize, end: usize) -> bool {
     let token = columns.token(slot).unwrap_or(NOTHING);
     // Nearly always it is plain, and then it has no escapes either.
-    push_plain(to, unquoted(token).unwrap_or(token), end) || push_slowly(to, &readable(token), end)
+    match unquoted(token) {
+        Some(text) => push_plain(to, text, end) || push_slowly(to, &mut unescaped(text), end),
+        None => push(to, token, end),
+    }
 }
 
 /// Appends a text as it may be shown, as long as all of `to` is no longer than `end`; whether it was.
 fn push(to: &mut Vec<u8>, text: &str, end: usize) -> bool {
-    push_plain(to, text, end) || push_slowly(to, text, end)
+    push_plain(to, text, end) || push_slowly(to, &mut text.chars(), end)
 }
 
 /// The same for a text that is short enough and has nothing that must not be shown; of any other one, nothing.
@@ -252,8 +254,8 @@ fn copy_plain(to: &mut Vec<u8>, text: &[u8]) -> bool {
 
 #[cold]
 #[inline(never)]
-fn push_slowly(to: &mut Vec<u8>, text: &str, end: usize) -> bool {
-    for character in text.chars() {
+fn push_slowly(to: &mut Vec<u8>, characters: &mut dyn Iterator<Item = char>, end: usize) -> bool {
+    for character in characters {
         if to.len() + character.len_utf8() > end {
             return false;
         }
@@ -277,17 +279,6 @@ pub(crate) fn text_of(rendered: Vec<u8>) -> String {
 /// A JSON string's inner text, escapes and all.
 fn unquoted(token: &str) -> Option<&str> {
     token.strip_prefix('"').and_then(|text| text.strip_suffix('"'))
-}
-
-/// A JSON token as people read it: a text without quotes and escapes.
-pub(crate) fn readable(token: &str) -> Cow<'_, str> {
-    let Some(text) = unquoted(token) else {
-        return Cow::Borrowed(token);
-    };
-    if !text.as_bytes().contains(&b'\\') {
-        return Cow::Borrowed(text);
-    }
-    Value::from_json(token).and_then(Value::text).unwrap_or(Cow::Borrowed(token))
 }
 
 #[cfg(test)]

@@ -57,6 +57,30 @@ fn every_rule_that_matches_raises_an_alert_in_the_order_of_the_rules() {
 }
 
 #[test]
+fn a_rule_looks_at_the_beginning_of_what_is_long_and_does_not_match_when_only_the_rest_could_tell() {
+    let whens = [
+        "s.contains('b')",
+        "!s.contains('b')",
+        "s.matches('b')",
+        "!s.matches('b')",
+        "s.matches('^b')",
+        "!s.matches('^b')",
+    ];
+    let matched = |length: usize| {
+        let event = json!({ "s": format!("{}b", "a".repeat(length - 1)) }).to_string();
+        let raised = alerts(whens.map(|when| rule(when, when)).into_iter().collect(), &[&event]);
+        raised.into_iter().map(|(_, alert)| alert.rule).collect::<Vec<_>>()
+    };
+    let limit = 16 * 1024;
+    assert_eq!(matched(limit), [whens[0], whens[2], whens[5]]);
+    assert_eq!(matched(limit + 1), [whens[5]], "what cannot match any more is told");
+    let list = |items: usize| format!(r#"{{"l":[{}0]}}"#, "0,".repeat(items - 1));
+    let size = || json!([rule("long", "size(l) > 1"), rule("not long", "!(size(l) > 1)")]);
+    assert_eq!(alerts(size(), &[&list(limit / 2 - 1)]).len(), 1);
+    assert_eq!(alerts(size(), &[&list(limit / 2)]).len(), 0, "it has a byte more than is looked at");
+}
+
+#[test]
 fn an_alert_is_filled_from_the_event() {
     let rule = json!({
         "name": "failed-login", "when": "outcome == 'failure'", "severity": "critical", "key": "source.ip",

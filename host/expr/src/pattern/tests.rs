@@ -3,7 +3,20 @@ use crate::limits::{PATTERN_BYTES_MAX, PATTERN_DEPTH_MAX};
 use proptest::prelude::*;
 
 fn is_match(pattern: &str, text: &str) -> bool {
-    Pattern::new(pattern).unwrap_or_else(|why| panic!("{pattern}: {why}")).is_match(text)
+    compiled(pattern).is_match(text)
+}
+
+fn compiled(pattern: &str) -> Pattern {
+    Pattern::new(pattern).unwrap_or_else(|why| panic!("{pattern}: {why}"))
+}
+
+/// The pattern run state by state, whether it has an automaton or not.
+fn program(pattern: &str) -> Pattern {
+    Pattern(Engine::Program(Program::new(parse::parse(pattern).unwrap().into_boxed_slice())))
+}
+
+fn is_automaton(pattern: &str) -> bool {
+    matches!(compiled(pattern).0, Engine::Automaton(_))
 }
 
 #[test]
@@ -110,6 +123,50 @@ fn time_is_linear_where_backtracking_would_not_end() {
     assert!(!is_match("(a|aa)+(a|aa)+b", &text));
 }
 
+#[test]
+fn what_rules_are_made_of_becomes_an_automaton_and_what_would_take_too_many_states_does_not() {
+    for pattern in [
+        "^[a-f]+$",
+        r"(?i)fail(ed|ure)?|denied|invalid (user|password)",
+        r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b",
+        r"^[\w.+-]+@[\w-]+(\.[\w-]+)+$",
+        r"(?i)(powershell|pwsh)(\.exe)?\s+.*-e(nc|ncodedcommand)?\s",
+        "[а-яё]+ [^\u{4e00}-\u{9fff}]",
+    ] {
+        assert!(is_automaton(pattern), "{pattern}");
+    }
+    for pattern in ["cmd.{0,50}powershell", "(a|b)*a(a|b){20}"] {
+        assert!(!is_automaton(pattern), "{pattern}");
+    }
+    assert!(is_match("cmd.{0,50}powershell", &format!("cmd{}powershell", " ".repeat(50))));
+    assert!(!is_match("cmd.{0,50}powershell", &format!("cmd{}powershell", " ".repeat(51))));
+}
+
+#[test]
+fn characters_around_those_that_are_none_have_their_own_classes() {
+    for pattern in [r"^[\x{d7ff}]$", r"^[\x{7f}-\x{d7ff}]$", r"^[^\x{e000}-\x{10ffff}]$"] {
+        assert!(is_match(pattern, "\u{d7ff}") && !is_match(pattern, "\u{e000}"), "{pattern}");
+        assert!(!is_match(pattern, "\u{10ffff}"), "{pattern}");
+    }
+    assert!(is_match(r"^[\x{10ffff}]$", "\u{10ffff}"));
+}
+
+#[test]
+fn of_a_text_that_is_too_long_only_what_its_beginning_tells_is_told() {
+    let text = format!("{}b", "a".repeat(9));
+    let spaces = " ".repeat(100);
+    for pattern in [compiled("b$"), program("b$")] {
+        assert_eq!((pattern.find(&text, 10), pattern.find(&text, 9)), (Some(true), None));
+        assert_eq!(pattern.find(&text[..9], 9), Some(false));
+    }
+    assert_eq!(compiled("^aa").find(&text, 3), Some(true));
+    assert_eq!(compiled("^b").find(&text, 2), Some(false), "no more of it can match");
+    assert_eq!(compiled("ä").find("xä", 2), None, "a character is not cut");
+    // As many states as bytes, where one byte keeps many alive.
+    let many = program("(?s)a.{0,50}z");
+    assert_eq!((many.find(&spaces, 100), many.find(&"a".repeat(100), 100)), (Some(false), None));
+}
+
 /// Patterns of every construct that both engines have, over few characters so that they match often.
 fn pattern() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(vec![
@@ -163,8 +220,15 @@ proptest! {
     fn answers_agree_with_the_usual_crate(pattern in pattern(), texts in prop::collection::vec("[abcABé1 \n]{0,8}", 1..8)) {
         let (ours, usual) = (Pattern::new(&pattern), regex_lite::Regex::new(&pattern));
         if let (Ok(ours), Ok(usual)) = (&ours, &usual) {
+            let stepwise = program(&pattern);
             for text in &texts {
-                prop_assert_eq!(ours.is_match(text), usual.is_match(text), "{} on {:?}", pattern, text);
+                let expected = usual.is_match(text);
+                prop_assert_eq!(ours.is_match(text), expected, "{} on {:?}", pattern, text);
+                prop_assert_eq!(stepwise.is_match(text), expected, "{} on {:?}, state by state", pattern, text);
+                for bytes_max in 0..text.len() {
+                    let told = [ours.find(text, bytes_max), stepwise.find(text, bytes_max)];
+                    prop_assert!(told.into_iter().flatten().all(|told| told == expected), "{} on {:?}, cut", pattern, text);
+                }
             }
         } else {
             // The other one refuses nothing of this; this one only what is too large.
