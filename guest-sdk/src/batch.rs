@@ -299,6 +299,45 @@ impl<'a> Cell<'a> {
 ///
 /// Each getter gives `None` for a value that is not present; [`Slots::state`] says why. A getter of another kind than the
 /// field was declared with is a mistake in the plugin and panics.
+///
+/// ```
+/// use wasmill_sdk::{Config, Field, Fields, Kind, Loaded, Prepare, Slots, State, Verdict};
+///
+/// #[derive(Config)]
+/// struct Settings { fields: Vec<String> }
+///
+/// /// Fields that must be texts.
+/// struct Texts(Vec<String>);
+///
+/// impl Prepare for Texts {
+///     type Config = Settings;
+///     fn prepare(settings: Settings) -> Result<Self, String> {
+///         Ok(Texts(settings.fields))
+///     }
+///     fn reads(&self) -> Vec<Field> {
+///         self.0.iter().map(|path| Field::new(path.clone(), Kind::Text)).collect()
+///     }
+/// }
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     #[field(dynamic)]
+///     slots: Slots<'a>,
+/// }
+///
+/// #[wasmill_sdk::validator]
+/// fn only_texts(log: Log<'_>, texts: &Texts) -> Verdict {
+///     match (0..log.slots.len()).find(|i| log.slots.state(*i) == State::OtherType) {
+///         Some(i) => Verdict::reject("no_text", format!("the field `{}` is no text", texts.0[i])),
+///         None => Verdict::pass(),
+///     }
+/// }
+///
+/// let plugin = Loaded::<only_texts>::configure(r#"{"fields": ["user.name"]}"#).unwrap();
+/// let verdicts = plugin.validate_json(&[r#"{"user": {"name": "eve"}}"#, r#"{"user": {"name": 7}}"#]);
+/// assert!(verdicts[0].is_pass());
+/// assert_eq!(verdicts[1].rejection().unwrap().reason, "the field `user.name` is no text");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Slots<'a> {
     // Two words, which are handed from function to function in registers.

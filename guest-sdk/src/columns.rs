@@ -39,6 +39,52 @@ impl<'a> EventColumns<'a> {
 }
 
 /// Events of a batch that are to be looked at closely.
+///
+/// ```
+/// use wasmill_sdk::{Config, EventColumns, Field, Fields, Kind, Loaded, Prepare, Slots, Suspects, Verdict};
+///
+/// #[derive(Config)]
+/// struct Limit { longest: usize }
+///
+/// impl Prepare for Ready {
+///     type Config = Limit;
+///     fn prepare(limit: Limit) -> Result<Self, String> {
+///         Ok(Ready(limit.longest))
+///     }
+///     fn reads(&self) -> Vec<Field> {
+///         vec![Field::new("message", Kind::Text)]
+///     }
+///     fn suspects(&self, columns: EventColumns<'_>) -> Option<Suspects> {
+///         let mut suspects = Suspects::none(columns.events());
+///         for (event, text) in columns.texts(0).enumerate() {
+///             if text.is_ok_and(|text| text.len() > self.0) {
+///                 suspects.add(event);
+///             }
+///         }
+///         Some(suspects)
+///     }
+/// }
+///
+/// /// Bytes that a message may have.
+/// struct Ready(usize);
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     #[field(dynamic)]
+///     slots: Slots<'a>,
+/// }
+///
+/// /// Called for suspects alone.
+/// #[wasmill_sdk::validator]
+/// fn short(log: Log<'_>, limit: &Ready) -> Verdict {
+///     let length = log.slots.text(0).map_or(0, str::len);
+///     Verdict::reject("too_long", format!("the message has {length} bytes; at most {} are allowed", limit.0))
+/// }
+///
+/// let plugin = Loaded::<short>::configure(r#"{"longest": 3}"#).unwrap();
+/// let verdicts = plugin.validate_json(&[r#"{"message": "abc"}"#, r#"{"message": "abcd"}"#]);
+/// assert!(verdicts[0].is_pass() && verdicts[1].rejection().is_some());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspects {
     /// By event; empty as long as there is none.

@@ -66,6 +66,24 @@ impl State {
 }
 
 /// What the host finds out about a field's text before the plugin is called. The operator grants it.
+///
+/// ```
+/// use wasmill_sdk::{Fields, Loaded, Lookup, Verdict};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     #[field(reverse_dns = "source.ip")]
+///     name: Option<&'a str>,
+/// }
+///
+/// #[wasmill_sdk::validator]
+/// fn named(log: Log<'_>) -> Verdict {
+///     if log.name.is_some() { Verdict::pass() } else { Verdict::drop() }
+/// }
+///
+/// let plugin = Loaded::<named>::configure("{}").unwrap();
+/// assert_eq!(plugin.manifest().reads[0].lookup, Some(Lookup::ReverseDns));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lookup {
     /// The name of the address that the field holds.
@@ -127,6 +145,13 @@ impl From<&FixedField> for Field {
 ///
 /// # Errors
 /// A sentence that names what is wrong with it.
+///
+/// ```
+/// use wasmill_sdk::check_path;
+///
+/// assert!(check_path(r"kubernetes.labels.app\.name").is_ok());
+/// assert!(check_path("a..b").is_err());
+/// ```
 pub fn check_path(path: &str) -> Result<(), String> {
     let mut key_is_empty = true;
     let mut chars = path.chars();

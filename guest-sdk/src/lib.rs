@@ -75,8 +75,6 @@ pub mod log;
 mod native;
 mod output;
 mod plugin;
-#[cfg(doctest)]
-mod refused;
 #[doc(hidden)]
 pub mod run;
 pub mod state;
@@ -102,7 +100,7 @@ pub use output::{Cell, Cells, Output, Texts, Timestamp, Write, Written};
 pub use plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
 pub use text_map::TextMap;
 pub use value::{FieldEnum, FromSlot, Json, RawPayload, Slot, Value};
-pub use verdict::{Rejection, Verdict, Verdicts};
+pub use verdict::{Answer, Rejection, Verdict, Verdicts};
 pub use wasmill_sdk_macros::{Config, FieldEnum, Fields, Output, alerter, enricher, validator};
 pub use writer::{Columns, Put, Writer};
 
@@ -124,6 +122,8 @@ pub mod __private {
     pub use crate::fields::Unfit;
     #[cfg(target_arch = "wasm32")]
     pub use crate::guest::{Exported, bindings};
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::native::keys;
     pub use crate::plugin::{Columnar, Shape};
     pub use crate::run;
     pub use crate::value::required;

@@ -13,6 +13,13 @@ pub use crate::{
 };
 
 /// How important a line is.
+///
+/// ```
+/// use wasmill_sdk::log::{self, Level};
+///
+/// log::warn!("{} events came too late", 3);
+/// log::write(Level::Warn, format_args!("the same, at a level that is found out"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Every step.

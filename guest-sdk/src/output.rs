@@ -70,6 +70,44 @@ pub struct Timestamp {
 /// The value of a field that only the config names, for a `#[field(dynamic)]` output: cell i is written to the i-th of
 /// [`Prepare::writes`](crate::Prepare::writes), whose kind it must have. Make the rows of cells once, in
 /// [`Prepare::prepare`](crate::Prepare::prepare), where they do not depend on more than a look-up; else a `Vec` for the event.
+///
+/// ```
+/// use wasmill_sdk::{Cell, Config, Field, Fields, Kind, Loaded, Output, Prepare};
+///
+/// #[derive(Config)]
+/// struct Settings { path: String, value: String }
+///
+/// struct Row { path: String, cells: [Cell; 1] }
+///
+/// impl Prepare for Row {
+///     type Config = Settings;
+///     fn prepare(settings: Settings) -> Result<Self, String> {
+///         Ok(Row { path: settings.path, cells: [Cell::Text(settings.value.into())] })
+///     }
+///     fn writes(&self) -> Vec<Field> {
+///         vec![Field::new(self.path.clone(), Kind::Text)]
+///     }
+/// }
+///
+/// #[derive(Fields)]
+/// struct Log { status: i64 }
+///
+/// #[derive(Output)]
+/// struct Written<'a> {
+///     #[field(dynamic)]
+///     cells: &'a [Cell],
+/// }
+///
+/// #[wasmill_sdk::enricher]
+/// fn mark<'a>(log: Log, row: &'a Row) -> Option<Written<'a>> {
+///     (log.status >= 500).then_some(Written { cells: &row.cells })
+/// }
+///
+/// let plugin = Loaded::<mark>::configure(r#"{"path": "meta.team", "value": "core"}"#).unwrap();
+/// let written = plugin.enrich_json(&[r#"{"status": 500}"#, r#"{"status": 200}"#]);
+/// assert_eq!(written[0]["meta.team"], "core");
+/// assert!(written[1].is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
     /// Leaves the event's field as it is.
@@ -104,6 +142,13 @@ impl Cell {
 
 /// Texts for a `#[field(dynamic)]` output, without memory of their own: text i is written to the i-th of
 /// [`Prepare::writes`](crate::Prepare::writes), a text; `None` leaves the event's field as it is.
+///
+/// ```
+/// let mut texts = wasmill_sdk::Texts::default();
+/// texts.push(Some("eu-west"));
+/// texts.push(None);
+/// assert!(!texts.is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Texts<'a> {
     texts: [Option<&'a str>; Texts::MAX],

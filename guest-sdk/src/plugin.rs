@@ -71,6 +71,22 @@ pub trait Alerter: Plugin {
 }
 
 /// What a plugin tells the host about itself.
+///
+/// ```
+/// use wasmill_sdk::{Fields, Loaded, Manifest, Verdict};
+///
+/// #[derive(Fields)]
+/// struct Log { status: i64 }
+///
+/// #[wasmill_sdk::validator]
+/// fn known(log: Log) -> Verdict {
+///     if log.status > 0 { Verdict::pass() } else { Verdict::drop() }
+/// }
+///
+/// let plugin = Loaded::<known>::configure("{}").unwrap();
+/// let Manifest { reads, writes, .. } = plugin.manifest();
+/// assert!(reads[0].path == "status" && reads[0].required && writes.is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// The plugin crate's name.

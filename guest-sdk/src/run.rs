@@ -8,12 +8,12 @@ use crate::events::Events;
 use crate::fields::Fields;
 use crate::output::Output;
 use crate::state::{Host, State};
-use crate::verdict::{Verdict, Verdicts};
+use crate::verdict::{Answer, Verdicts};
 use crate::writer::Writer;
 
 /// Judges each event of a batch.
 #[inline]
-pub fn validate<'a, F: Fields<'a>, V: Into<Verdict>>(
+pub fn validate<'a, F: Fields<'a>, V: Answer>(
     view: &'a View<'a>,
     settings: &impl Prepare,
     judge: impl Fn(F) -> V,
@@ -29,7 +29,7 @@ pub fn validate<'a, F: Fields<'a>, V: Into<Verdict>>(
             continue;
         }
         match F::read(reader) {
-            Ok(fields) => verdicts.set(event, judge(fields).into()),
+            Ok(fields) => verdicts.set(event, judge(fields).into_verdict()),
             Err(unfit) => verdicts.reject_unfit(event, unfit, F::FIELDS),
         }
     }

@@ -100,6 +100,36 @@ impl Life {
 }
 
 /// A key whose time has come.
+///
+/// ```
+/// use wasmill_sdk::state::{DueKey, Key, Life, NEVER, State};
+/// use wasmill_sdk::{Alert, Evaluation, Events, Fields, Loaded, Severity};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> { host: &'a str }
+///
+/// /// Tells of hosts that are silent for a minute.
+/// #[wasmill_sdk::alerter(state = 1)]
+/// fn silent(logs: Events<'_, Log<'_>>, state: &mut State<'_>) -> Evaluation {
+///     let keyed: Vec<(usize, Key)> = logs.iter().map(|(event, log)| (event, state.key(log.host.as_bytes()))).collect();
+///     state.fetch();
+///     state.fetch_due(8);
+///     let mut evaluation = Evaluation::default();
+///     for (event, key) in keyed {
+///         while let Some(DueKey { key, .. }) = state.next_due(event) {
+///             let host = String::from_utf8_lossy(state.key_bytes(key)).into_owned();
+///             evaluation.alerts.push((event as u32, Alert::new("silent", host, Severity::Warning, "silent for a minute")));
+///             state.remove(event, key);
+///         }
+///         let life = Life { expires: NEVER, wake: state.clock(event) + 60_000_000_000 };
+///         state.put(event, key, b"seen", life);
+///     }
+///     evaluation
+/// }
+///
+/// let plugin = Loaded::<silent>::configure("{}").unwrap();
+/// assert_eq!(plugin.evaluate_json(&[r#"{"host":"a"}"#]).len(), 0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DueKey {
     /// The key. Its value at that time is [`State::get_at`] of `wake`.

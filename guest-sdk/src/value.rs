@@ -8,6 +8,29 @@ use crate::output::Timestamp;
 use crate::time;
 
 /// A JSON value as its raw token, exactly as it stands in the payload.
+///
+/// ```
+/// use wasmill_sdk::{Fields, Json, Loaded, Slot, Verdict};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     tags: Option<Json<'a>>,
+///     user: Slot<&'a str>,
+/// }
+///
+/// #[wasmill_sdk::validator]
+/// fn tagged(log: Log<'_>) -> Verdict {
+///     match (log.tags, log.user) {
+///         (_, Slot::OtherType) => Verdict::reject("no_user", "the field `user` is no text"),
+///         (Some(Json(tags)), _) if tags.starts_with('[') => Verdict::pass(),
+///         _ => Verdict::drop(),
+///     }
+/// }
+///
+/// let plugin = Loaded::<tagged>::configure("{}").unwrap();
+/// let verdicts = plugin.validate_json(&[r#"{"tags": ["a"]}"#, r#"{"user": 1}"#, "{}"]);
+/// assert!(verdicts[0].is_pass() && verdicts[1].rejection().is_some() && verdicts[2].is_drop());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Json<'a>(
     /// The token: `{"a":1}`, `"text"`, `12`, ...

@@ -7,10 +7,10 @@ use crate::fields::Unfit;
 
 /// A validator's answer about one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict(Answer);
+pub struct Verdict(Action);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Answer {
+enum Action {
     #[default]
     Pass,
     Drop,
@@ -19,6 +19,24 @@ enum Answer {
 }
 
 /// Why an event is rejected.
+///
+/// ```
+/// use wasmill_sdk::{Fields, Loaded, Rejection};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> { at: &'a str }
+///
+/// #[wasmill_sdk::validator]
+/// fn dated(log: Log<'_>) -> Result<(), Rejection> {
+///     let year: u16 = log.at.get(..4).and_then(|year| year.parse().ok()).ok_or_else(|| Rejection::new("no_year", "it begins with no year"))?;
+///     if year < 2000 { Err(Rejection::new("old", format!("it is of {year}"))) } else { Ok(()) }
+/// }
+///
+/// let plugin = Loaded::<dated>::configure("{}").unwrap();
+/// let verdicts = plugin.validate_json(&[r#"{"at": "2026-01-01"}"#, r#"{"at": "1999-12-31"}"#]);
+/// assert!(verdicts[0].is_pass());
+/// assert_eq!(verdicts[1].rejection(), Some(&Rejection::new("old", "it is of 1999")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// A short stable word, such as `bad_severity`.
@@ -31,13 +49,13 @@ impl Verdict {
     /// The event goes on.
     #[inline]
     pub fn pass() -> Self {
-        Verdict(Answer::Pass)
+        Verdict(Action::Pass)
     }
 
     /// The event is not interesting: it is counted and goes no further.
     #[inline]
     pub fn drop() -> Self {
-        Verdict(Answer::Drop)
+        Verdict(Action::Drop)
     }
 
     /// The event is wrong: it goes to the dead letters. `code` is a short stable word such as `bad_severity`; `reason` is a
@@ -49,18 +67,18 @@ impl Verdict {
 
     /// Whether the event goes on.
     pub fn is_pass(&self) -> bool {
-        self.0 == Answer::Pass
+        self.0 == Action::Pass
     }
 
     /// Whether the event is dropped.
     pub fn is_drop(&self) -> bool {
-        self.0 == Answer::Drop
+        self.0 == Action::Drop
     }
 
     /// Why the event is rejected, if it is.
     pub fn rejection(&self) -> Option<&Rejection> {
         match &self.0 {
-            Answer::Reject(rejection) => Some(rejection),
+            Action::Reject(rejection) => Some(rejection),
             _ => None,
         }
     }
@@ -85,10 +103,35 @@ impl Rejection {
     }
 }
 
+/// What a validator's function may answer: a [`Verdict`], or `Result<(), Rejection>` for one that never drops.
+#[diagnostic::on_unimplemented(
+    message = "a validator's function cannot answer `{Self}`",
+    label = "no verdict",
+    note = "write `-> wasmill_sdk::Verdict`, or `-> Result<(), wasmill_sdk::Rejection>` to reject by `?`"
+)]
+pub trait Answer {
+    #[doc(hidden)]
+    fn into_verdict(self) -> Verdict;
+}
+
+impl Answer for Verdict {
+    #[inline]
+    fn into_verdict(self) -> Verdict {
+        self
+    }
+}
+
+impl Answer for Result<(), Rejection> {
+    #[inline]
+    fn into_verdict(self) -> Verdict {
+        self.into()
+    }
+}
+
 impl From<Rejection> for Verdict {
     #[cold]
     fn from(rejection: Rejection) -> Self {
-        Verdict(Answer::Reject(Box::new(rejection)))
+        Verdict(Action::Reject(Box::new(rejection)))
     }
 }
 
@@ -119,9 +162,9 @@ impl Verdicts {
     #[inline(always)]
     pub(crate) fn set(&mut self, event: usize, verdict: Verdict) {
         match verdict.0 {
-            Answer::Pass => {}
-            Answer::Drop => self.actions[event] = 1,
-            Answer::Reject(rejection) => self.reject(event, *rejection),
+            Action::Pass => {}
+            Action::Drop => self.actions[event] = 1,
+            Action::Reject(rejection) => self.reject(event, *rejection),
         }
     }
 

@@ -50,6 +50,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("guest-sdk/harness", &["wasmill-sdk"], &[]),
     ("plugins", &["wasmill-sdk", "wasmill-expr"], &["wasmill-harness"]),
     ("tests/guests", &["wasmill-sdk", "wasmill-expr"], &["wasmill-harness"]),
+    ("tests/sdk", &[], &["wasmill-sdk"]),
     ("tests/xtask", &[], &[]),
     (
         "tests",

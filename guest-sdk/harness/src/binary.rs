@@ -30,6 +30,14 @@ pub fn wasmill_binary() -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// When it has not been built; says what to run.
+///
+/// ```no_run
+/// use wasmill_harness::{plugin_file, wasmill_binary};
+///
+/// let (plugin, wasmill) = (plugin_file("alert-rules")?, wasmill_binary()?);
+/// println!("{} runs {}", wasmill.display(), plugin.display());
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 pub fn plugin_file(package: &str) -> anyhow::Result<PathBuf> {
     find(named("WASMILL_PLUGIN"), candidates(package), &format!("{package}.wasm"), "cargo xtask plugins")
 }

@@ -1,6 +1,7 @@
 //! Assertions on what became of one event.
 
 use serde_json::Value;
+use wasmill_sdk::__private::keys;
 
 use crate::outcome::{EventOutcome, Run};
 use crate::report::{Report, shown};
@@ -127,18 +128,4 @@ impl<'r> Checked<'r> {
         let alerts = self.run.alerts_of(self.n);
         alerts.fold(report.outcome(self.outcome()), |report, alert| report.line("alert", alert)).log(self.run).fail()
     }
-}
-
-/// The keys of a path, without their backslashes.
-pub(crate) fn keys(path: &str) -> Vec<String> {
-    let mut keys = vec![String::new()];
-    let mut chars = path.chars();
-    while let Some(char) = chars.next() {
-        match char {
-            '.' => keys.push(String::new()),
-            '\\' => keys.last_mut().expect("never empty").extend(chars.next()),
-            _ => keys.last_mut().expect("never empty").push(char),
-        }
-    }
-    keys
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
+use wasmill_sdk::__private::keys;
 use wasmill_sdk::{Alert, Alerter, Enricher, Loaded, Rejection, Severity, Validator, Verdict};
 
 use crate::assertions::settled;
-use crate::checked::keys;
 use crate::outcome::{EventOutcome, Run};
 use crate::report::Report;
 use crate::{Events, Harness};

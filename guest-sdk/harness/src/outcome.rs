@@ -46,6 +46,17 @@ pub struct LogLine {
 }
 
 /// What became of one event.
+///
+/// ```no_run
+/// use wasmill_harness::{EventOutcome, Harness, LogLine};
+///
+/// let run = Harness::this_plugin().start()?.run(["no JSON"])?;
+/// let EventOutcome::Rejected { code, .. } = &run.events[0] else { panic!("it is no event") };
+/// assert_eq!(code, "not_json");
+/// let errors: Vec<&LogLine> = run.log.iter().filter(|line| line.level == "error").collect();
+/// assert!(errors.is_empty(), "{errors:?}");
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum EventOutcome {

@@ -16,6 +16,17 @@ use crate::{Entry, Event, Events, Harness, Names, Run, State};
 const PROTOCOL: u64 = 2;
 
 /// A loaded plugin. Dropping it ends its process.
+///
+/// ```no_run
+/// use wasmill_harness::{Checked, Harness, Running};
+///
+/// let mut running: Running = Harness::this_plugin().start()?;
+/// let run = running.run([r#"{"severity":"INFO"}"#])?;
+/// let event: Checked<'_> = run.event(0);
+/// event.assert_passed();
+/// running.restart()?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Running {
     child: Child,

@@ -69,7 +69,12 @@ impl Signature {
         let signature = &item.sig;
         let kind = match (&arguments.state, kind) {
             (Some(_), Kind::Alerter) => Kind::StatefulAlerter,
-            (Some(version), _) => return Err(Error::new_spanned(version, "only an alerter takes `state`")),
+            (Some(version), _) => {
+                return Err(Error::new_spanned(
+                    version,
+                    "only an alerter takes `state`: remove it, or write `#[wasmill_sdk::alerter(state = 1)]`",
+                ));
+            }
             (None, kind) => kind,
         };
         if let Some(keyword) = &signature.asyncness {

@@ -93,6 +93,39 @@ impl ConfigError {
 }
 
 /// A type that a config may hold. Implemented by `#[derive(Config)]`.
+///
+/// ```
+/// use wasmill_sdk::{Config, ConfigError, ConfigValue, Fields, FromConfig, Loaded, Schema, Verdict};
+///
+/// /// A share, written as `12%`.
+/// struct Percent(u8);
+///
+/// impl FromConfig for Percent {
+///     const SCHEMA: &'static Schema = &Schema::Text;
+///     fn from_value(value: ConfigValue<'_>) -> Result<Self, ConfigError> {
+///         let ConfigValue::Text(text) = &value else {
+///             return Err(ConfigError::expected("a share such as `12%`", &value));
+///         };
+///         let number = text.strip_suffix('%').and_then(|number| number.parse().ok());
+///         number.map(Percent).ok_or_else(|| ConfigError::expected("a share such as `12%`", &value))
+///     }
+/// }
+///
+/// #[derive(Config)]
+/// struct Settings { share: Percent }
+///
+/// #[derive(Fields)]
+/// struct Log { n: i64 }
+///
+/// #[wasmill_sdk::validator]
+/// fn some(log: Log, settings: &Settings) -> Verdict {
+///     if log.n % 100 < i64::from(settings.share.0) { Verdict::pass() } else { Verdict::drop() }
+/// }
+///
+/// assert!(Loaded::<some>::configure(r#"{"share": "12%"}"#).is_ok());
+/// let refused = Loaded::<some>::configure(r#"{"share": 12}"#).unwrap_err();
+/// assert!(refused.contains("`share`") && refused.contains("a share such as `12%`"), "{refused}");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a part of a config",
     note = "a config holds `bool`, integers, `f64`, `String`, `Option<T>`, `Vec<T>`, `BTreeMap<String, T>`, `Scalar` and types with `#[derive(wasmill_sdk::Config)]`"
@@ -114,6 +147,16 @@ pub trait FromConfig: Sized {
 }
 
 /// A text, number or boolean, where a config takes any of them.
+///
+/// ```
+/// use wasmill_sdk::{Config, Scalar};
+///
+/// #[derive(Config)]
+/// struct Settings {
+///     /// `equals: 500`, `equals: "a"` or `equals: true`.
+///     equals: Scalar,
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {
     /// `true` or `false`

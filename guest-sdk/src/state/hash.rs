@@ -4,6 +4,12 @@ const MULTIPLIER: u64 = 0xc6a4_a793_5bd1_e995;
 
 /// A hash of `bytes`, another one for each `seed`, and the same for ever, so that it may be stored: Murmur's mixing (Appleby), eight bytes
 /// at a step. It is fast and no secret: who wants to can make bytes that have the same one.
+///
+/// ```
+/// use wasmill_sdk::state::hash;
+///
+/// assert_ne!(hash(0, b"eve"), hash(1, b"eve"));
+/// ```
 #[inline]
 pub fn hash(seed: u64, bytes: &[u8]) -> u64 {
     let mut state = seed ^ (bytes.len() as u64).wrapping_mul(MULTIPLIER);

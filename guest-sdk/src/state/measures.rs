@@ -52,6 +52,37 @@ impl Dedup {
 }
 
 /// How a number of a key changes from event to event.
+///
+/// ```
+/// use wasmill_sdk::state::{Change, Changed, State};
+/// use wasmill_sdk::{Alert, Evaluation, Events, Fields, Loaded, Severity};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     user: &'a str,
+///     used: f64,
+///     #[field(time)]
+///     time: i64,
+/// }
+///
+/// #[wasmill_sdk::alerter(state = 1)]
+/// fn fast(logs: Events<'_, Log<'_>>, state: &mut State<'_>) -> Evaluation {
+///     let keyed: Vec<_> = logs.iter().map(|(event, log)| (event, state.key(log.user.as_bytes()), log)).collect();
+///     state.fetch();
+///     let mut evaluation = Evaluation::default();
+///     for (event, key, log) in keyed {
+///         let changed = Change { keep_ns: 60_000_000_000 }.to(state, event, key, log.time, log.used);
+///         if let Some(Changed { by, .. }) = changed && by > 10.0 {
+///             evaluation.alerts.push((event as u32, Alert::new("fast", log.user, Severity::Warning, "more than 10 at once")));
+///         }
+///     }
+///     evaluation
+/// }
+///
+/// let plugin = Loaded::<fast>::configure("{}").unwrap();
+/// let events = [r#"{"user":"eve","used":5}"#, r#"{"user":"eve","used":6}"#, r#"{"user":"eve","used":60}"#];
+/// assert_eq!(plugin.evaluate_json(&events).len(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Nanoseconds of the clock that the last number is remembered.
@@ -93,6 +124,37 @@ impl Change {
 ///
 /// Values are told apart by their [`hash`](super::hash), 8 bytes of state each: two values
 /// count as one only by a chance of one in 37 000 billion windows of a thousand values, or where somebody makes values that do.
+///
+/// ```
+/// use wasmill_sdk::state::{Distinct, State};
+/// use wasmill_sdk::{Alert, Evaluation, Events, Fields, Loaded, Severity};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     user: &'a str,
+///     host: &'a str,
+///     #[field(time)]
+///     time: i64,
+/// }
+///
+/// #[wasmill_sdk::alerter(state = 1)]
+/// fn spread(logs: Events<'_, Log<'_>>, state: &mut State<'_>) -> Evaluation {
+///     let keyed: Vec<_> = logs.iter().map(|(event, log)| (event, state.key(log.user.as_bytes()), log)).collect();
+///     state.fetch();
+///     let mut evaluation = Evaluation::default();
+///     for (event, key, log) in keyed {
+///         let hosts = Distinct::<2> { width_ns: 60_000_000_000 };
+///         if hosts.add(state, event, key, log.time, log.host.as_bytes()) == Some(2) {
+///             evaluation.alerts.push((event as u32, Alert::new("spread", log.user, Severity::Warning, "on two hosts")));
+///         }
+///     }
+///     evaluation
+/// }
+///
+/// let plugin = Loaded::<spread>::configure("{}").unwrap();
+/// let events = [r#"{"user":"eve","host":"a"}"#, r#"{"user":"eve","host":"a"}"#, r#"{"user":"eve","host":"b"}"#];
+/// assert_eq!(plugin.evaluate_json(&events).len(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Distinct<const MAX: usize> {
     /// Nanoseconds of a window, at least 1.

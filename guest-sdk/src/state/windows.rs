@@ -7,6 +7,37 @@
 use super::{Key, Life, State};
 
 /// A count that goes when nothing was added for some time.
+///
+/// ```
+/// use wasmill_sdk::state::{Counter, State};
+/// use wasmill_sdk::{Alert, Evaluation, Events, Fields, Loaded, Severity};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     user: &'a str,
+///
+///     #[field(time)]
+///     time: i64,
+/// }
+///
+/// #[wasmill_sdk::alerter(state = 1)]
+/// fn third(logs: Events<'_, Log<'_>>, state: &mut State<'_>) -> Evaluation {
+///     let keyed: Vec<_> = logs.iter().map(|(event, log)| (event, state.key(log.user.as_bytes()), log)).collect();
+///     state.fetch();
+///     let mut evaluation = Evaluation::default();
+///     for (event, key, log) in keyed {
+///         // The time has no part in it.
+///         let _ = log.time;
+///         if (Counter { keep_ns: 60_000_000_000 }).add(state, event, key, 1) == 3 {
+///             evaluation.alerts.push((event as u32, Alert::new("third", log.user, Severity::Warning, "for the third time")));
+///         }
+///     }
+///     evaluation
+/// }
+///
+/// let plugin = Loaded::<third>::configure("{}").unwrap();
+/// assert_eq!(plugin.evaluate_json(&[r#"{"user":"eve"}"#; 4]).len(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
     /// Nanoseconds of the clock that it outlives the last addition.
@@ -39,6 +70,36 @@ impl Tumbling {
 }
 
 /// A count over the last panes: a window that moves on pane by pane.
+///
+/// ```
+/// use wasmill_sdk::state::{Sliding, State};
+/// use wasmill_sdk::{Alert, Evaluation, Events, Fields, Loaded, Severity};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     user: &'a str,
+///
+///     #[field(time)]
+///     time: i64,
+/// }
+///
+/// #[wasmill_sdk::alerter(state = 1)]
+/// fn many(logs: Events<'_, Log<'_>>, state: &mut State<'_>) -> Evaluation {
+///     let keyed: Vec<_> = logs.iter().map(|(event, log)| (event, state.key(log.user.as_bytes()), log)).collect();
+///     state.fetch();
+///     let mut evaluation = Evaluation::default();
+///     for (event, key, log) in keyed {
+///         // The last minute, second by second.
+///         if (Sliding::<60> { pane_ns: 1_000_000_000 }).add(state, event, key, log.time, 1) == Some(3) {
+///             evaluation.alerts.push((event as u32, Alert::new("many", log.user, Severity::Warning, "three times in a minute")));
+///         }
+///     }
+///     evaluation
+/// }
+///
+/// let plugin = Loaded::<many>::configure("{}").unwrap();
+/// assert_eq!(plugin.evaluate_json(&[r#"{"user":"eve"}"#; 4]).len(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sliding<const PANES: usize> {
     /// Nanoseconds of a pane, at least 1.
@@ -75,6 +136,35 @@ impl<const PANES: usize> Sliding<PANES> {
 }
 
 /// When a key was seen last.
+///
+/// ```
+/// use wasmill_sdk::state::{LastSeen, State};
+/// use wasmill_sdk::{Alert, Evaluation, Events, Fields, Loaded, Severity};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> {
+///     user: &'a str,
+///
+///     #[field(time)]
+///     time: i64,
+/// }
+///
+/// #[wasmill_sdk::alerter(state = 1)]
+/// fn again(logs: Events<'_, Log<'_>>, state: &mut State<'_>) -> Evaluation {
+///     let keyed: Vec<_> = logs.iter().map(|(event, log)| (event, state.key(log.user.as_bytes()), log)).collect();
+///     state.fetch();
+///     let mut evaluation = Evaluation::default();
+///     for (event, key, log) in keyed {
+///         if (LastSeen { keep_ns: 3_600_000_000_000 }).touch(state, event, key, log.time).is_some() {
+///             evaluation.alerts.push((event as u32, Alert::new("again", log.user, Severity::Warning, "seen within an hour before")));
+///         }
+///     }
+///     evaluation
+/// }
+///
+/// let plugin = Loaded::<again>::configure("{}").unwrap();
+/// assert_eq!(plugin.evaluate_json(&[r#"{"user":"eve"}"#, r#"{"user":"bob"}"#, r#"{"user":"eve"}"#]).len(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastSeen {
     /// Nanoseconds of the clock that it is remembered.

@@ -1,0 +1,4 @@
+#[wasmill_sdk::validator]
+struct Log;
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[derive(wasmill_sdk::Config)]
+struct Config {
+    pause: std::time::Duration,
+}
+
+fn main() {}

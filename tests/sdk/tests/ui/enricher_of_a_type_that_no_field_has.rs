@@ -1,0 +1,6 @@
+#[derive(wasmill_sdk::Output)]
+struct Out {
+    sum: u128,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[derive(wasmill_sdk::Fields)]
+struct Log {
+    status: Option<u16>,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[derive(wasmill_sdk::Fields)]
+struct Log {
+    severity: String,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[derive(wasmill_sdk::Fields)]
+struct Log<'a, 'b> {
+    severity: &'a str,
+    message: &'b str,
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[derive(wasmill_sdk::Fields)]
+struct Log<'a>(&'a str);
+
+fn main() {}

@@ -1,0 +1,11 @@
+#[derive(wasmill_sdk::Fields)]
+struct Log {
+    n: i64,
+}
+
+#[wasmill_sdk::validator]
+fn judge(log: &Log) -> wasmill_sdk::Verdict {
+    wasmill_sdk::Verdict::pass()
+}
+
+fn main() {}

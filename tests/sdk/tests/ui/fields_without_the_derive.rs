@@ -1,0 +1,8 @@
+struct Log;
+
+#[wasmill_sdk::validator]
+fn judge(log: Log) -> wasmill_sdk::Verdict {
+    wasmill_sdk::Verdict::pass()
+}
+
+fn main() {}

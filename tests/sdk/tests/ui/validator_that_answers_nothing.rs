@@ -1,0 +1,9 @@
+#[derive(wasmill_sdk::Fields)]
+struct Log {
+    n: i64,
+}
+
+#[wasmill_sdk::validator]
+fn judge(log: Log) {}
+
+fn main() {}
