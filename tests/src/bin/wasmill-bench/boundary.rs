@@ -1,16 +1,16 @@
 //! The shipped plugins' calls inside the engine, fuel on, a fresh instance per batch of 2 000 events, against the same functions
-//! run natively over the same columns.
+//! run natively over the same columns; and a small validator of the SDK against one that is written by hand.
 
 use std::hint::black_box;
 
 use serde_json::{Value, json};
-use wasmill_core::{EventTime, ProjectionBuilder};
-use wasmill_engine::{Generation, LaneMemory, Worker};
+use wasmill_core::{Batch, EventTime, ProjectionBuilder};
+use wasmill_engine::{Generation, LaneMemory, PluginSpec, Worker};
 use wasmill_sdk::{Event, Loaded};
 use wasmill_tests::events::bench_event;
 use wasmill_tests::pipeline::Pipeline;
 
-use super::load::{engine, spec};
+use super::load::{built, engine, spec};
 use super::measure::{Measurement, cpu_ns_per_event};
 use super::project::raw_batch;
 
@@ -98,23 +98,45 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let rate = measure("boundary.rate", "alert-rules", config, || {
         black_box(loaded.evaluate(&batch));
     })?;
-    Ok(vec![validate, enrich, alert, rate])
+    Ok(vec![validate, enrich, alert, rate, sdk()?])
+}
+
+/// A validator of the SDK; the control does the same over bare bindings.
+fn sdk() -> anyhow::Result<Measurement> {
+    let mut ours = InEngine::new(&built("guests", "severities", json!({}))?)?;
+    let mut bare = InEngine::new(&built("guests", "severities-bare", json!({}))?)?;
+    let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (ours.round(), bare.round())).collect();
+    Ok(Measurement::new("boundary.sdk", "ns/event", &rounds))
 }
 
 fn measure(name: &str, plugin: &str, config: Value, native: impl Fn()) -> anyhow::Result<Measurement> {
-    let loaded = engine(None)?.load(&spec(plugin, config)?)?;
-    let mut builder = ProjectionBuilder::new(EventTime::Record, 1 << 20);
-    let generation = Generation::new(vec![loaded], &mut builder);
-    let (batch, _) = builder.build().extract(raw_batch(EVENTS));
-    let mut worker = Worker::new();
-    let mut memory = LaneMemory::new();
-    let mut rounds = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
-        let mut copy = batch.clone();
-        let ours = cpu_ns_per_event(EVENTS, || {
-            black_box(generation.run(&mut copy, &mut memory, &mut worker).ok());
-        });
-        rounds.push((ours, cpu_ns_per_event(EVENTS, &native)));
-    }
+    let mut loaded = InEngine::new(&spec(plugin, config)?)?;
+    let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (loaded.round(), cpu_ns_per_event(EVENTS, &native))).collect();
     Ok(Measurement::new(name, "ns/event", &rounds))
+}
+
+/// A plugin in the engine, and the batch that it is given again and again.
+struct InEngine {
+    generation: Generation,
+    batch: Batch,
+    worker: Worker,
+    memory: LaneMemory,
+}
+
+impl InEngine {
+    fn new(spec: &PluginSpec) -> anyhow::Result<Self> {
+        let loaded = engine(None)?.load(spec)?;
+        let mut builder = ProjectionBuilder::new(EventTime::Record, 1 << 20);
+        let generation = Generation::new(vec![loaded], &mut builder);
+        let (batch, _) = builder.build().extract(raw_batch(EVENTS));
+        Ok(Self { generation, batch, worker: Worker::new(), memory: LaneMemory::new() })
+    }
+
+    /// The processor's time for an event, in nanoseconds.
+    fn round(&mut self) -> f64 {
+        let mut copy = self.batch.clone();
+        cpu_ns_per_event(EVENTS, || {
+            black_box(self.generation.run(&mut copy, &mut self.memory, &mut self.worker).ok());
+        })
+    }
 }

@@ -35,7 +35,12 @@ pub(crate) fn engine(cache_dir: Option<PathBuf>) -> anyhow::Result<Engine> {
 
 /// A shipped plugin.
 pub(crate) fn spec(name: &str, config: serde_json::Value) -> anyhow::Result<PluginSpec> {
-    let file = root().join("target/plugins").join(format!("{name}.wasm"));
+    built("plugins", name, config)
+}
+
+/// A plugin of `target/plugins` or `target/guests`.
+pub(crate) fn built(folder: &str, name: &str, config: serde_json::Value) -> anyhow::Result<PluginSpec> {
+    let file = root().join("target").join(folder).join(format!("{name}.wasm"));
     let bytes: Arc<[u8]> = std::fs::read(&file)?.into();
     Ok(PluginSpec {
         file,
