@@ -61,7 +61,7 @@ impl Subject {
     /// # Errors
     /// The same, or that the folder cannot be used.
     pub(super) fn load_with(&self, cache: Option<&Path>) -> Result<Arc<Plugin>, String> {
-        load(&engine_with(cache)?, &self.file, &self.bytes)
+        Ok(load(&engine_with(cache)?, &self.file, &self.bytes)?)
     }
 }
 
