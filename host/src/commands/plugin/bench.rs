@@ -25,10 +25,13 @@ use crate::torture;
 
 /// Events of a batch.
 const BATCH_EVENTS: usize = 1_000;
-/// Rounds of each plugin.
-const ROUNDS: usize = 21;
-/// Batches of a round: some milliseconds of work.
-const BATCHES: usize = 20;
+/// Rounds of each plugin, at least and at most.
+const ROUNDS_MIN: usize = 3;
+const ROUNDS_MAX: usize = 21;
+/// Most batches of a round: some milliseconds of work.
+const BATCHES_MAX: usize = 20;
+/// Processor time that the rounds of a plugin may take together, nanoseconds, unless that is less than the fewest of them.
+const BUDGET_NS: f64 = 20e9;
 /// Shares of a limit from which on a figure is told to be near it, and very near.
 const NEAR: f64 = 0.5;
 const VERY_NEAR: f64 = 0.8;
@@ -47,6 +50,14 @@ struct Figures {
     instances_per_batch: f64,
     /// Calls that failed.
     failed_calls: u64,
+}
+
+/// How much is run of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Effort {
+    rounds: usize,
+    /// Of a round.
+    batches: usize,
 }
 
 /// A figure beside its limit.
@@ -82,17 +93,23 @@ pub(super) fn run(args: &SubjectArgs) -> anyhow::Result<Exit> {
         .map(|line| Given { payload: Some(line), timestamp_ns: RECORD_NS })
         .collect();
     let measured = measure([plugin, idle], &events);
-    let measured = measured.and_then(|figures| Ok((figures, host_calls::measure(&subject, &events)?)));
-    let ((own, other), calls) = match measured {
+    let measured = measured.and_then(|figures| {
+        let calls = host_calls::measure(&subject, &events, figures.effort)?;
+        Ok((figures, calls))
+    });
+    let (Measured { own, other, effort }, calls) = match measured {
         Ok(figures) => figures,
         Err(reason) => return Ok(Exit::failed(reason)),
     };
     let used = used(&subject, &own);
     print(&match args.format {
         Output::Json => {
-            format!("{}\n", json!({ "plugin": own, "idle": other, "host_calls": calls, "limits": used }))
+            format!(
+                "{}\n",
+                json!({ "plugin": own, "idle": other, "host_calls": calls, "limits": used, "effort": effort })
+            )
         }
-        Output::Text => shown(&own, &other, &host_calls::shown(&calls), &used, TextLines::of_stdout()),
+        Output::Text => shown((&own, &other), effort, &host_calls::shown(&calls), &used, TextLines::of_stdout()),
     });
     Ok(Exit::success())
 }
@@ -105,28 +122,47 @@ fn idle(subject: &Subject, plugin: &Plugin) -> anyhow::Result<Arc<Plugin>> {
     load(&own_engine().map_err(anyhow::Error::msg)?, &file, &component.into()).map_err(anyhow::Error::msg)
 }
 
-/// Runs both in turns.
+/// What both came to.
+struct Measured {
+    own: Figures,
+    other: Figures,
+    effort: Effort,
+}
+
+/// Runs the plugin and the idle one in turns.
 ///
 /// # Errors
 /// When one is broken.
-fn measure(plugins: [Arc<Plugin>; 2], events: &[Given<'_>]) -> Result<(Figures, Figures), String> {
+fn measure(plugins: [Arc<Plugin>; 2], events: &[Given<'_>]) -> Result<Measured, String> {
     let mut lanes = plugins.map(lane);
+    let begun = thread_ns();
+    lanes[0].run(events).map_err(|broken| broken.to_string())?;
+    let effort = Effort::of(thread_ns() - begun);
     let mut rounds: [Vec<f64>; 2] = Default::default();
     let mut costs = [Cost::default(); 2];
     // The first one warms up and is not counted.
-    for round in 0..=ROUNDS {
+    for round in 0..=effort.rounds {
         for (n, lane) in lanes.iter_mut().enumerate() {
             let begun = thread_ns();
-            for _ in 0..BATCHES {
+            for _ in 0..effort.batches {
                 costs[n] = lane.run(events).map_err(|broken| broken.to_string())?.cost;
             }
             if round > 0 {
-                rounds[n].push((thread_ns() - begun) / (BATCHES * BATCH_EVENTS) as f64);
+                rounds[n].push((thread_ns() - begun) / (effort.batches * BATCH_EVENTS) as f64);
             }
         }
     }
     let [own, other] = rounds;
-    Ok((figures(own, &costs[0]), figures(other, &costs[1])))
+    Ok(Measured { own: figures(own, &costs[0]), other: figures(other, &costs[1]), effort })
+}
+
+impl Effort {
+    /// For a plugin of which a batch takes so long.
+    fn of(batch_ns: f64) -> Self {
+        let affordable = (BUDGET_NS / batch_ns.max(1.0)) as usize;
+        let batches = (affordable / ROUNDS_MAX).clamp(1, BATCHES_MAX);
+        Self { rounds: (affordable / batches).clamp(ROUNDS_MIN, ROUNDS_MAX), batches }
+    }
 }
 
 /// A lane for one plugin, in which no address has a name.
@@ -168,7 +204,7 @@ fn used(subject: &Subject, own: &Figures) -> Vec<Used> {
     ]
 }
 
-fn shown(own: &Figures, idle: &Figures, calls: &str, used: &[Used], lines: TextLines) -> String {
+fn shown((own, idle): (&Figures, &Figures), effort: Effort, calls: &str, used: &[Used], lines: TextLines) -> String {
     let row = |what: &str, figure: &dyn Fn(&Figures) -> String| vec![what.to_owned(), figure(own), figure(idle)];
     let whole = |number: f64| format!("{number:.0}");
     let mut rows = vec![
@@ -186,7 +222,8 @@ fn shown(own: &Figures, idle: &Figures, calls: &str, used: &[Used], lines: TextL
     let host = 100.0 * idle.ns_per_event / own.ns_per_event.max(1.0);
     let mut text = aligned(&rows);
     text.push_str(&format!(
-        "{host:.0} % of the time are the host's own; batches of {BATCH_EVENTS}, median of {ROUNDS} rounds in turns\n\n{calls}\nof limits\n"
+        "{host:.0} % of the time are the host's own; batches of {BATCH_EVENTS}, median of {} rounds in turns\n\n{calls}\nof limits\n",
+        effort.rounds
     ));
     for Used { limit, used, allowed } in used {
         let share = used / allowed.max(1.0);
@@ -216,6 +253,15 @@ mod tests {
         let colors = [0.0, 0.49, 0.5, 0.79, 0.8, 3.0].map(color);
         use terminal::{DOUBTFUL, GOOD, WRONG};
         assert_eq!(colors, [GOOD, GOOD, DOUBTFUL, DOUBTFUL, WRONG, WRONG]);
+    }
+
+    #[test]
+    fn slow_plugin_is_run_less_often_and_a_fast_one_no_oftener_than_it_takes() {
+        let effort = |seconds: f64| Effort::of(seconds * 1e9);
+        assert_eq!(effort(1e-4), Effort { rounds: 21, batches: 20 });
+        assert_eq!(effort(0.25), Effort { rounds: 21, batches: 3 });
+        assert_eq!(effort(2.0), Effort { rounds: 10, batches: 1 });
+        assert_eq!(effort(100.0), Effort { rounds: 3, batches: 1 });
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use wasmill_engine::{HostCall, HostCallCost, Meter};
 
-use super::{BATCH_EVENTS, BATCHES, lane, thread_ns};
+use super::{BATCH_EVENTS, Effort, lane, thread_ns};
 use crate::commands::plugin::subject::{Subject, metered_engine};
 use crate::pipeline::plugins::load;
 use crate::solo::Given;
 use crate::terminal::aligned;
 
-/// Rounds of batches: a figure is their mean.
-const ROUNDS: usize = 5;
+/// Most rounds of batches: a figure is their mean.
+const ROUNDS_MAX: usize = 5;
 
 /// What one function came to.
 #[derive(Debug, Serialize)]
@@ -31,20 +31,21 @@ pub(super) struct Share {
 ///
 /// # Errors
 /// When it is broken.
-pub(super) fn measure(subject: &Subject, events: &[Given<'_>]) -> Result<Vec<Share>, String> {
+pub(super) fn measure(subject: &Subject, events: &[Given<'_>], effort: Effort) -> Result<Vec<Share>, String> {
     let meter = Arc::new(Meter::default());
     let plugin = load(&metered_engine(Arc::clone(&meter))?, &subject.file, &subject.bytes)?;
     let mut lane = lane(plugin);
     let mut run = |batches: usize| -> Result<(), String> {
         (0..batches).try_for_each(|_| lane.run(events).map(drop).map_err(|broken| broken.to_string()))
     };
-    // The first round warms up and is not counted.
-    run(BATCHES)?;
+    let batches = effort.rounds.min(ROUNDS_MAX) * effort.batches;
+    // The first batch warms up and is not counted.
+    run(1)?;
     meter.take();
     let begun = thread_ns();
-    run(ROUNDS * BATCHES)?;
+    run(batches)?;
     let all = thread_ns() - begun;
-    Ok(shares(&meter.take(), all, (ROUNDS * BATCHES * BATCH_EVENTS) as f64))
+    Ok(shares(&meter.take(), all, (batches * BATCH_EVENTS) as f64))
 }
 
 fn shares(costs: &[(HostCall, HostCallCost)], all_ns: f64, events: f64) -> Vec<Share> {
