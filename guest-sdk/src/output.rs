@@ -49,6 +49,30 @@ impl<'a, O: Output<'a>> Output<'a> for Option<O> {
 }
 
 /// A field that may also be left as it is, or be made null.
+///
+/// ```
+/// use wasmill_sdk::{Fields, Loaded, Output, Write};
+///
+/// #[derive(Fields)]
+/// struct Log<'a> { user: &'a str }
+///
+/// #[derive(Output)]
+/// struct Hidden { user: Write<String> }
+///
+/// #[wasmill_sdk::enricher]
+/// fn hide(log: Log<'_>) -> Hidden {
+///     let user = match log.user {
+///         "" => Write::Null,
+///         "root" => Write::Keep,
+///         user => Write::Value(user.chars().take(1).collect()),
+///     };
+///     Hidden { user }
+/// }
+///
+/// let written = Loaded::<hide>::configure("{}").unwrap().enrich_json(&[r#"{"user":"eve"}"#, r#"{"user":"root"}"#]);
+/// assert_eq!(written[0]["user"], "e");
+/// assert!(written[1].is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write<T> {
     /// Leaves the event's field as it is.

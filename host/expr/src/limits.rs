@@ -17,8 +17,8 @@ pub const COLUMNS_MAX: usize = 256;
 /// Length of a `matches` pattern in bytes.
 pub const PATTERN_BYTES_MAX: usize = 1024;
 
-/// States of a compiled `matches` pattern: about one per character, and a counted part once per copy. Matching takes time in
-/// proportion to the length of the text times the states that are alive in it.
+/// States of a compiled `matches` pattern: about one per character, and a counted part once per copy. Where they do not become an
+/// automaton, matching takes time in proportion to the length of the text times the states that are alive in it.
 pub const PATTERN_STATES_MAX: usize = 1024;
 
 /// Groups inside each other in a `matches` pattern.

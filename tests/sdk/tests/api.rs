@@ -4,6 +4,8 @@
 //! The listings are made of the sources, item by item. cargo-semver-checks knows more, and needs a release to compare with that can be
 //! fetched, and documentation as JSON, of which each of its versions reads one compiler's.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -120,7 +122,7 @@ fn words_of_examples(source: &str, words: &mut BTreeSet<String>) {
             continue;
         };
         if let Some(language) = text.trim_start().strip_prefix("```") {
-            is_inside = !is_inside && ["", "no_run", "rust"].contains(&language);
+            is_inside = !is_inside && ["", "no_run", "rust", "rust,no_run"].contains(&language);
         } else if is_inside {
             words.extend(text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned));
         }
