@@ -53,7 +53,7 @@ impl Subject {
     /// # Errors
     /// With file, digest and reason.
     pub(super) fn load(&self) -> Result<Arc<Plugin>, String> {
-        Ok(load(&own_engine()?, &self.file, &self.bytes)?)
+        self.load_with(None)
     }
 
     /// The same, with compiled code that is kept in a folder.
