@@ -114,16 +114,19 @@ fn name_of_whole(line: &str) -> Option<&str> {
 
 /// The words in fences of doc comments, but for what must not compile or is no Rust.
 fn words_of_examples(source: &str, words: &mut BTreeSet<String>) {
-    let mut is_inside = false;
+    /// Languages of examples that run, or are compiled at least.
+    const EXAMPLES: [&str; 4] = ["", "no_run", "rust", "rust,no_run"];
+    // Inside of a fence: whether it is an example.
+    let mut fence = None;
     for line in source.lines() {
         let comment = line.trim_start();
         let Some(text) = comment.strip_prefix("///").or_else(|| comment.strip_prefix("//!")) else {
-            is_inside = false;
+            fence = None;
             continue;
         };
         if let Some(language) = text.trim_start().strip_prefix("```") {
-            is_inside = !is_inside && ["", "no_run", "rust", "rust,no_run"].contains(&language);
-        } else if is_inside {
+            fence = if fence.is_none() { Some(EXAMPLES.contains(&language)) } else { None };
+        } else if fence == Some(true) {
             words.extend(text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned));
         }
     }
