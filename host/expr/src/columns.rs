@@ -43,6 +43,9 @@ pub trait Fields {
     /// [`crate::EvalError::TooLong`].
     const BYTES_MAX: usize = usize::MAX;
 
+    /// Told each time that only the rest of a value could tell.
+    fn too_long(&self) {}
+
     /// What the event has in the column.
     fn state(&self, slot: usize) -> State;
     /// The value of a [`Kind::Text`] column.

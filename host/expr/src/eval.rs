@@ -66,7 +66,7 @@ impl Term {
         match self {
             Self::Constant(constant) => Ok(constant.value()),
             Self::Json(slot) => match fields.json(slot.index()) {
-                Some(token) if is_too_long(token, fields) => Err(EvalError::TooLong),
+                Some(token) if is_too_long(token, fields) => Err(too_long(fields)),
                 Some(token) => Value::from_json(token),
                 None if fields.state(slot.index()) == State::Null => Ok(Value::Null),
                 None => Err(no_operand(fields, *slot)),
@@ -189,10 +189,14 @@ impl Test {
                 match method {
                     Method::StartsWith => Ok(text.as_bytes().starts_with(part.as_bytes())),
                     Method::EndsWith => Ok(text.as_bytes().ends_with(part.as_bytes())),
-                    Method::Contains | Method::Matches => told(Needle::new(&part).find(&text, bytes_max(fields))),
+                    Method::Contains | Method::Matches => {
+                        told(Needle::new(&part).find(&text, bytes_max(fields)), fields)
+                    }
                 }
             }
-            Self::Matches(term, pattern) => told(pattern.find(&term.evaluate(fields)?.text()?, bytes_max(fields))),
+            Self::Matches(term, pattern) => {
+                told(pattern.find(&term.evaluate(fields)?.text()?, bytes_max(fields)), fields)
+            }
             _ => unreachable!("every other test is answered by Test::test"),
         }
     }
@@ -286,18 +290,24 @@ fn is_too_long(token: &str, fields: &impl Fields) -> bool {
 
 /// What was found in a text; `None`: its rest could tell.
 #[inline(always)]
-fn told(found: Option<bool>) -> Result<bool, EvalError> {
-    found.ok_or(EvalError::TooLong)
+fn told(found: Option<bool>, fields: &impl Fields) -> Result<bool, EvalError> {
+    found.ok_or_else(|| too_long(fields))
+}
+
+#[cold]
+fn too_long(fields: &impl Fields) -> EvalError {
+    fields.too_long();
+    EvalError::TooLong
 }
 
 impl TextTest {
     #[inline(always)]
     fn test(&self, text: &str, fields: &impl Fields) -> Answer {
         match self {
-            Self::Contains(part) => told(part.find(text, bytes_max(fields))).into(),
+            Self::Contains(part) => told(part.find(text, bytes_max(fields)), fields).into(),
             Self::StartsWith(part) => text.starts_with(&**part).into(),
             Self::EndsWith(part) => text.ends_with(&**part).into(),
-            Self::Matches(pattern) => told(pattern.find(text, bytes_max(fields))).into(),
+            Self::Matches(pattern) => told(pattern.find(text, bytes_max(fields)), fields).into(),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! keys of what matches are named; then, with what is known about them, the matches are taken in order.
 
 use crate::Event;
-use crate::columns::Columns;
+use crate::columns::{Columns, Undecided};
 use crate::entry::Entry;
 use crate::memory::PREFIX_BYTES;
 use crate::rules::{Rule, Rules};
@@ -31,7 +31,9 @@ struct Match {
 // Inlined it would slow down the loop for rules that remember nothing.
 #[inline(never)]
 pub(crate) fn evaluate(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules) -> Vec<(u32, Alert)> {
-    let matches = find(events, state, rules);
+    let undecided = Undecided::default();
+    let matches = find(events, state, rules, &undecided);
+    undecided.tell();
     state.fetch();
     if rules.await_keys {
         state.fetch_due(ABSENCES_PER_EVENT);
@@ -39,6 +41,7 @@ pub(crate) fn evaluate(events: &Events<'_, Event<'_>>, state: &mut State<'_>, ru
     let mut pass = Pass {
         events,
         rules,
+        undecided: &undecided,
         state,
         panes: vec![Pane::default(); rules.len()],
         entry: Entry::default(),
@@ -59,10 +62,10 @@ pub(crate) fn evaluate(events: &Events<'_, Event<'_>>, state: &mut State<'_>, ru
 }
 
 /// Asks every rule about every event.
-fn find(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules) -> Vec<Match> {
+fn find(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules, undecided: &Undecided) -> Vec<Match> {
     let mut matches = Vec::with_capacity(events.len());
     for (event, fields) in events.iter() {
-        let columns = Columns(fields.slots);
+        let columns = Columns::new(fields.slots, undecided);
         for (number, rule) in rules.iter().enumerate() {
             if rule.when.matches(&columns)
                 && let Some((key, value)) = remember(rule, columns, state)
@@ -89,6 +92,7 @@ fn remember(rule: &Rule, columns: Columns<'_>, state: &mut State<'_>) -> Option<
 struct Pass<'p, 'h> {
     events: &'p Events<'p, Event<'p>>,
     rules: &'p Rules,
+    undecided: &'p Undecided,
     state: &'p mut State<'h>,
     /// By rule.
     panes: Vec<Pane>,
@@ -162,12 +166,12 @@ impl Pass<'_, '_> {
     fn alert(&mut self, event: usize, rule: &Rule, key: Key, facts: Facts) {
         let Some(Event { slots }) = self.events.get(event) else { return };
         let key = text_of(self.state.key_bytes(key)[PREFIX_BYTES..].to_vec());
-        self.alerts.push((event as u32, rule.alert(key, Columns(slots), facts)));
+        self.alerts.push((event as u32, rule.alert(key, Columns::new(slots, self.undecided), facts)));
     }
 
     #[cold]
     fn alert_at_once(&mut self, event: usize, rule: &Rule) {
         let Some(Event { slots }) = self.events.get(event) else { return };
-        self.alerts.push((event as u32, rule.alert_at_once(Columns(slots))));
+        self.alerts.push((event as u32, rule.alert_at_once(Columns::new(slots, self.undecided))));
     }
 }

@@ -1,7 +1,9 @@
 //! The columns that the rules share, and how an expression reads them.
 
+use std::cell::Cell;
+
 use wasmill_expr::{Column, State};
-use wasmill_sdk::{Field, Kind, Slots};
+use wasmill_sdk::{Field, Kind, Slots, log};
 
 /// Every field that a rule reads, once per kind; its place is its slot.
 #[derive(Debug, Default)]
@@ -45,12 +47,36 @@ impl Registry {
 
 /// One event's columns, as an expression reads them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Columns<'a>(pub(crate) Slots<'a>);
+pub(crate) struct Columns<'a> {
+    slots: Slots<'a>,
+    undecided: &'a Undecided,
+}
 
-impl Columns<'_> {
+/// How often a rule could not be asked about an event, since a value is longer than what is looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Undecided(Cell<u32>);
+
+impl Undecided {
+    /// Says so, so that nobody pads a text unnoticed.
+    pub(crate) fn tell(&self) {
+        if self.0.get() > 0 {
+            log::warn!(
+                "rules that could not be decided, since only what is behind the first {} bytes of a value could tell: {}",
+                <Columns<'_> as wasmill_expr::Fields>::BYTES_MAX,
+                self.0.get()
+            );
+        }
+    }
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn new(slots: Slots<'a>, undecided: &'a Undecided) -> Self {
+        Self { slots, undecided }
+    }
+
     /// The raw JSON token of a field; `None` when it is absent or null.
     pub(crate) fn token(&self, slot: usize) -> Option<&str> {
-        self.0.json(slot)
+        self.slots.json(slot)
     }
 }
 
@@ -58,9 +84,13 @@ impl wasmill_expr::Fields for Columns<'_> {
     /// A pattern takes 44 fuel for a byte, so that an event has enough by default for 27 that look at so much.
     const BYTES_MAX: usize = 16 * 1024;
 
+    fn too_long(&self) {
+        self.undecided.0.update(|times| times.saturating_add(1));
+    }
+
     #[inline]
     fn state(&self, slot: usize) -> State {
-        match self.0.state(slot) {
+        match self.slots.state(slot) {
             wasmill_sdk::State::Absent => State::Absent,
             wasmill_sdk::State::Null => State::Null,
             wasmill_sdk::State::Present => State::Present,
@@ -70,21 +100,21 @@ impl wasmill_expr::Fields for Columns<'_> {
 
     #[inline]
     fn text(&self, slot: usize) -> Option<&str> {
-        self.0.text(slot)
+        self.slots.text(slot)
     }
 
     #[inline]
     fn float(&self, slot: usize) -> Option<f64> {
-        self.0.float(slot)
+        self.slots.float(slot)
     }
 
     #[inline]
     fn boolean(&self, slot: usize) -> Option<bool> {
-        self.0.boolean(slot)
+        self.slots.boolean(slot)
     }
 
     #[inline]
     fn json(&self, slot: usize) -> Option<&str> {
-        self.0.json(slot)
+        self.slots.json(slot)
     }
 }

@@ -14,7 +14,7 @@ mod rules;
 mod template;
 mod watch;
 
-use columns::Columns;
+use columns::{Columns, Undecided};
 use wasmill_sdk::state::State;
 use wasmill_sdk::{Evaluation, Events, Fields, Slots};
 
@@ -36,14 +36,16 @@ pub fn raise_alerts(events: Events<'_, Event<'_>>, state: &mut State<'_>, rules:
         return Evaluation { alerts: batch::evaluate(&events, state, rules) };
     }
     let mut evaluation = Evaluation::default();
+    let undecided = Undecided::default();
     for (event, Event { slots }) in events.iter() {
-        let columns = Columns(slots);
+        let columns = Columns::new(slots, &undecided);
         for rule in rules.iter() {
             if rule.when.matches(&columns) {
                 evaluation.alerts.push((event as u32, rule.alert_at_once(columns)));
             }
         }
     }
+    undecided.tell();
     evaluation
 }
 

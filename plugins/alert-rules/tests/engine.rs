@@ -313,3 +313,17 @@ fn golden_events_come_to_what_they_came_to_and_cost_no_more() {
     plugin(&many_rules()).assert_golden("rules");
     plugin(&counting_rules()).assert_golden("counts");
 }
+
+#[test]
+fn what_only_the_rest_of_a_long_text_could_tell_is_said_in_the_log_with_state_and_without() {
+    let long = json!({ "s": format!("{}b", "a".repeat(16 * 1024)) }).to_string();
+    let mut counted = rule("counted", "s.contains('b')");
+    counted["rate"] = json!({ "more_than": 1, "within": "1m" });
+    for rules in [json!([rule("plain", "s.contains('b')")]), json!([counted])] {
+        let run = run(&rules, &[&long, r#"{"s":"b"}"#, &long]);
+        assert!(run.event(0).rules().is_empty());
+        let lines: Vec<&str> = run.log.iter().map(|line| line.text.as_str()).collect();
+        let [line] = lines[..] else { panic!("{lines:?}") };
+        assert!(line.contains("first 16384 bytes") && line.ends_with(": 2"), "{line}");
+    }
+}
