@@ -163,6 +163,29 @@ async fn reading_until_the_end_stops_at_the_end_as_it_was() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_that_come_while_the_queue_is_looked_at_are_not_taken_for_markers() -> Result<()> {
+    let Some(brokers) = services::kafka() else { return Ok(()) };
+    let (cluster, topic) = (Cluster::at(&brokers)?, unique("race"));
+    cluster.create(&topic, 1, &[]).await?;
+    cluster.produce(&topic, 0, numbered(4))?;
+    let mut one = One::begin(&config(&brokers, &topic, Start::Earliest), None, true).await?;
+    let name = TopicPartition { topic, partition: 0 };
+    // Each time the events arrive at another moment of the reader's loop.
+    for round in 0..300 {
+        let mut events = 0;
+        while let Read::Batch(batch) = soon("a batch", one.reader.next(&BATCH)).await? {
+            events += batch.len();
+        }
+        assert_eq!(events, 4, "round {round}");
+        one.source.release(vec![name.clone()]).await;
+        let begin = Begin { partition: Arc::clone(&one.partition), offset: 0, until: Some(4) };
+        one.reader = one.source.begin(vec![begin]).await?.remove(0);
+    }
+    one.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn markers_and_aborted_events_are_passed_and_the_end_is_still_reached() -> Result<()> {
     let Some(brokers) = services::kafka() else { return Ok(()) };
     let topic = unique("transactions");

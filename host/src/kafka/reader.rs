@@ -124,8 +124,10 @@ impl PartitionReader {
                 self.failed = Some(error.clone());
                 return Err(error);
             }
-            self.look_past_markers();
-            if self.until.is_some_and(|until| self.quiet_until >= until) {
+            if !self.is_past_the_end() && !self.look_past_markers() {
+                continue;
+            }
+            if self.is_past_the_end() {
                 return Ok(Read::Batch(self.pass()));
             }
             if self.quiet_until == self.next_offset {
@@ -206,12 +208,21 @@ impl PartitionReader {
         batch
     }
 
-    /// Once the queue is empty, the client library's position is where nothing but markers of transactions was left out.
-    fn look_past_markers(&mut self) {
+    /// Whether everything before `until` was handed out, or is a marker.
+    fn is_past_the_end(&self) -> bool {
+        self.until.is_some_and(|until| self.quiet_until >= until)
+    }
+
+    /// Once the queue is empty, the client library's position is where nothing but markers of transactions was left out. Whether it is:
+    /// looked at after the position, since an event that came in between counts in it and was not handed out.
+    fn look_past_markers(&mut self) -> bool {
         let PartitionId { topic, partition, .. } = &*self.link.partition;
-        if let Some(position) = native::position(&self.consumer, topic, *partition) {
-            self.quiet_until = self.quiet_until.max(position);
+        let position = native::position(&self.consumer, topic, *partition);
+        if self.queue.front().is_some() {
+            return false;
         }
+        self.quiet_until = self.quiet_until.max(position.unwrap_or(self.quiet_until));
+        true
     }
 
     /// A batch without events that moves the position past what holds none.
