@@ -196,7 +196,9 @@ mod tests {
             for kind in [Kind::Validator, Kind::Enricher, Kind::Alerter] {
                 let files: Vec<(String, String)> = files("mask-emails", kind, language).collect();
                 for (file, text) in &files {
-                    assert!(!text.contains("{{"), "{file}");
+                    // A space follows where a type of JSDoc is an object.
+                    let is_left = text.match_indices("{{").any(|(at, _)| !text[at + 2..].starts_with(' '));
+                    assert!(!is_left, "{file}");
                     assert!(!file.starts_with("vendor"), "{file}");
                 }
                 for needed in [source, "wit/plugin.wit", "events.jsonl", "mask-emails.yaml", "README.md"] {
