@@ -67,9 +67,9 @@ mod fields;
 mod guest;
 #[cfg(doctest)]
 mod guide;
-#[cfg(target_arch = "wasm32")]
-#[allow(unsafe_code, reason = "it replaces a function of the C library; the module has the proof")]
-mod heap;
+#[cfg(any(target_arch = "wasm32", test))]
+#[allow(unsafe_code, reason = "it replaces functions of the C library; the module has the proof")]
+mod libc;
 pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

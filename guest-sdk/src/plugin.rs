@@ -129,7 +129,6 @@ impl<P: Plugin> Loaded<P> {
         if !shape.can_require {
             reads.iter_mut().for_each(|field| field.required = false);
         }
-        let kinds = |fields: &[Field]| fields.iter().map(|field| field.kind).collect();
         let (read_kinds, write_kinds) = (kinds(&reads), kinds(&writes));
         let state = P::STATE.filter(|_| settings.keeps_state());
         let manifest = Manifest { name: P::NAME.to_owned(), version: P::VERSION.to_owned(), reads, writes, state };
@@ -190,6 +189,15 @@ impl<P: Alerter> Loaded<P> {
     }
 }
 
+#[inline(never)]
+fn kinds(fields: &[Field]) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for field in fields {
+        kinds.push(field.kind);
+    }
+    kinds
+}
+
 /// The fields that the struct names, then those that the config names.
 fn fields(columnar: Columnar, named_by_config: Vec<Field>, verb: &str) -> Result<Vec<Field>, String> {
     if !columnar.dynamic && !named_by_config.is_empty() {
@@ -202,5 +210,7 @@ fn fields(columnar: Columnar, named_by_config: Vec<Field>, verb: &str) -> Result
             check_path(&field.path)?;
         }
     }
-    Ok(columnar.fixed.iter().map(Field::from).chain(named_by_config).collect())
+    let mut fields: Vec<Field> = columnar.fixed.iter().map(Field::from).collect();
+    fields.extend(named_by_config);
+    Ok(fields)
 }

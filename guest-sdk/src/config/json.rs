@@ -66,7 +66,7 @@ impl<'j> Parser<'j> {
                 self.expect(b',', "a comma or brace was expected")?;
             }
         }
-        Ok(Value::Object { members, token: &self.text[start..self.at] })
+        Ok(Value::Object { members, token: self.since(start) })
     }
 
     fn array(&mut self, depth: usize) -> Result<Value<'j>, String> {
@@ -84,7 +84,7 @@ impl<'j> Parser<'j> {
                 self.expect(b',', "a comma or bracket was expected")?;
             }
         }
-        Ok(Value::Array { elements, token: &self.text[start..self.at] })
+        Ok(Value::Array { elements, token: self.since(start) })
     }
 
     fn number(&mut self) -> Result<Value<'j>, String> {
@@ -100,9 +100,10 @@ impl<'j> Parser<'j> {
             let _signed = self.step(b'+') || self.step(b'-');
             is_number &= self.digits() > 0;
         }
-        if is_number { Ok(Value::Number(&self.text[start..self.at])) } else { Err(self.error("a number is malformed")) }
+        if is_number { Ok(Value::Number(self.since(start))) } else { Err(self.error("a number is malformed")) }
     }
 
+    #[inline(never)]
     fn digits(&mut self) -> usize {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
@@ -115,14 +116,20 @@ impl<'j> Parser<'j> {
         self.expect(b'"', "text was expected")?;
         let mut string = String::new();
         loop {
-            let plain = self.text.as_bytes()[self.at..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-            let end = self.at + plain.ok_or_else(|| self.error("text does not end"))?;
-            string.push_str(&self.text[self.at..end]);
-            self.at = end + 1;
-            match self.text.as_bytes()[end] {
-                b'"' => return Ok(string),
-                b'\\' => string.push(self.escape()?),
-                _ => return Err(self.error("a control character is not escaped")),
+            let start = self.at;
+            while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..0x20)) {
+                self.at += 1;
+            }
+            string.push_str(self.since(start));
+            if self.step(b'"') {
+                return Ok(string);
+            }
+            if self.step(b'\\') {
+                string.push(self.escape()?);
+            } else if self.peek().is_some() {
+                return Err(self.error("a control character is not escaped"));
+            } else {
+                return Err(self.error("text does not end"));
             }
         }
     }
@@ -154,31 +161,42 @@ impl<'j> Parser<'j> {
     }
 
     fn four_hex(&mut self) -> Result<u32, String> {
-        let digits =
-            self.text.get(self.at..self.at + 4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        self.at += if code.is_some() { 4 } else { 0 };
-        code.ok_or_else(|| self.error("four hexadecimal digits were expected"))
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            code = 16 * code + digit.ok_or_else(|| self.error("four hexadecimal digits were expected"))?;
+            self.at += 1;
+        }
+        Ok(code)
     }
 
+    #[inline(never)]
     fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
+    /// What was read from `start` on. (A slice that may panic tells of characters, and brings Unicode's tables with it.)
+    #[inline(never)]
+    fn since(&self, start: usize) -> &'j str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline(never)]
     fn step(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
+    #[inline(never)]
     fn word(&mut self, word: &str) -> bool {
-        let found = self.text[self.at..].starts_with(word);
+        let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word));
         self.at += if found { word.len() } else { 0 };
         found
     }
@@ -188,6 +206,7 @@ impl<'j> Parser<'j> {
     }
 
     #[cold]
+    #[inline(never)]
     fn error(&self, why: &str) -> String {
         format!("the config is not JSON at byte {}: {why}", self.at)
     }

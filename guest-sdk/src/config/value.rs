@@ -49,7 +49,7 @@ impl Value<'_> {
             Value::Null => "null".to_owned(),
             Value::Boolean(boolean) => boolean.to_string(),
             Value::Number(token) => format!("the number {token}"),
-            Value::Text(text) => format!("the text {text:?}"),
+            Value::Text(text) => format!("the text \"{text}\""),
             Value::Array { .. } => "an array".to_owned(),
             Value::Object { .. } => "an object".to_owned(),
         }
@@ -73,6 +73,7 @@ impl ConfigError {
 
     /// "expected this, found that".
     #[cold]
+    #[inline(never)]
     pub fn expected(what: &str, found: &Value<'_>) -> Self {
         ConfigError::new(format!("expected {what}, found {}", found.shown()))
     }
@@ -80,15 +81,29 @@ impl ConfigError {
     /// The same error, inside of this key.
     #[must_use]
     #[cold]
+    #[inline(never)]
     pub fn inside(mut self, key: &str) -> Self {
         self.path.push(key.to_owned());
         self
     }
 
+    /// The same error, inside of this element.
+    #[cold]
+    #[inline(never)]
+    fn inside_element(self, index: usize) -> Self {
+        self.inside(&index.to_string())
+    }
+
     /// As a sentence.
     pub(crate) fn sentence(&self) -> String {
-        let path = self.path.iter().rev().map(String::as_str).collect::<Vec<_>>().join(".");
-        if path.is_empty() { self.why.clone() } else { format!("`{path}`: {}", self.why) }
+        let mut sentence = String::new();
+        for (nth, key) in self.path.iter().rev().enumerate() {
+            sentence.push_str(if nth == 0 { "`" } else { "." });
+            sentence.push_str(key);
+        }
+        sentence.push_str(if self.path.is_empty() { "" } else { "`: " });
+        sentence.push_str(&self.why);
+        sentence
     }
 }
 
@@ -259,7 +274,7 @@ impl<T: FromConfig> FromConfig for Vec<T> {
         // One by one, as below: the adapters of `collect` are 2 kB.
         let mut list = Vec::with_capacity(elements.len());
         for (index, element) in elements.into_iter().enumerate() {
-            list.push(T::from_value(element).map_err(|error| error.inside(&index.to_string()))?);
+            list.push(T::from_value(element).map_err(|error| error.inside_element(index))?);
         }
         Ok(list)
     }
@@ -305,8 +320,14 @@ fn quoted(text: &str) -> String {
     token.push('"');
     for char in text.chars() {
         match char {
-            '"' | '\\' => token.extend(['\\', char]),
-            '\0'..='\u{1f}' => token.push_str(&format!("\\u{:04x}", u32::from(char))),
+            '"' | '\\' => {
+                token.push('\\');
+                token.push(char);
+            }
+            '\0'..='\u{1f}' => {
+                token.push_str(if char < '\u{10}' { "\\u000" } else { "\\u001" });
+                token.extend(char::from_digit(u32::from(char) & 15, 16));
+            }
             _ => token.push(char),
         }
     }
