@@ -1,7 +1,5 @@
 //! The component's side of the boundary: bindings, and from them to the SDK's own types.
 
-use std::sync::OnceLock;
-
 use crate::alert::{Alert, Evaluation, Severity};
 use crate::batch::{Batch, Lists};
 use crate::field::{Field, Kind, Lookup};
@@ -127,9 +125,9 @@ fn configure<P: Plugin>(config: &str) -> Result<types::Manifest, String> {
     }));
     let loaded = Loaded::<P>::configure(config)?;
     let manifest = manifest_out(loaded.manifest());
-    match P::loaded().set(loaded) {
-        Ok(()) => Ok(manifest),
-        Err(_) => Err("the plugin is configured already; a new config takes a new instance".to_owned()),
+    match P::place().set(loaded) {
+        true => Ok(manifest),
+        false => Err("the plugin is configured already; a new config takes a new instance".to_owned()),
     }
 }
 
@@ -140,8 +138,7 @@ fn answered<T>(answer: T) -> T {
 }
 
 fn loaded<P: Plugin>() -> &'static Loaded<P> {
-    let loaded: &OnceLock<Loaded<P>> = P::loaded();
-    loaded.get().expect("the host calls `configure` before it sends a batch")
+    P::place().get().expect("the host calls `configure` before it sends a batch")
 }
 
 fn batch_in<P: Plugin>(plugin: &Loaded<P>, batch: types::Batch) -> Batch {
@@ -187,7 +184,7 @@ fn manifest_out(manifest: &Manifest) -> types::Manifest {
 
 /// One by one: `collect` makes a function of its own, with a name of 300 bytes.
 fn fields_out(fields: &[Field]) -> Vec<types::Field> {
-    let mut out = Vec::with_capacity(fields.len());
+    let mut out = Vec::new();
     for field in fields {
         out.push(field_out(field));
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::field::{FixedField, State};
 use crate::fields::Unfit;
+use crate::words::joined;
 
 /// A validator's answer about one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,11 +96,12 @@ impl Rejection {
     #[cold]
     fn of_unfit(unfit: Unfit, fields: &[FixedField]) -> Self {
         let FixedField { path, noun, .. } = fields[unfit.field];
-        match unfit.state {
-            State::Absent => Rejection::new("missing_field", format!("the field `{path}` is absent")),
-            State::Null => Rejection::new("missing_field", format!("the field `{path}` is null")),
-            _ => Rejection::new("wrong_type", format!("the field `{path}` is not {noun}")),
-        }
+        let (code, is, what) = match unfit.state {
+            State::Absent => ("missing_field", "absent", ""),
+            State::Null => ("missing_field", "null", ""),
+            _ => ("wrong_type", "not ", noun),
+        };
+        Rejection::new(code, joined(&["the field `", path, "` is ", is, what]))
     }
 }
 

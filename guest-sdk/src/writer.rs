@@ -180,7 +180,7 @@ impl<'a> Writer<'a> {
         for (number, put) in fixed.into_iter().enumerate() {
             self.mark_put(first + number, put);
         }
-        assert!(N + cells == self.kinds.len(), "{N} fields and {cells} cells for {:?}", self.kinds);
+        assert!(N + cells == self.kinds.len(), "{N} fields and {cells} cells for {} columns", self.kinds.len());
     }
 
     #[inline(always)]

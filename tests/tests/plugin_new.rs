@@ -78,7 +78,7 @@ fn new_plugin_of_each_kind_tests_builds_and_checks_as_it_is() {
         let file = format!("target/plugins/{name}.wasm");
         let bytes = std::fs::read(desk.path(name).join(&file)).expect("the component");
         assert_eq!(told["digest"], json!(Digest::of(&bytes).to_string()));
-        assert!(bytes.len() < 150_000, "{name} has {} bytes", bytes.len());
+        assert!(bytes.len() < 60_000, "{name} has {} bytes", bytes.len());
         let largest = told["size"]["largest"][0]["name"].as_str().expect("a name");
         assert!(
             !largest.starts_with("function ") && !largest.starts_with("_R"),

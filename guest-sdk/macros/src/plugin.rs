@@ -184,9 +184,9 @@ fn plugin(kind: Kind, item: &ItemFn, signature: &Signature) -> TokenStream {
             fn shape() -> ::wasmill_sdk::__private::Shape {
                 ::wasmill_sdk::__private::Shape { reads: #reads, writes: #writes, can_require: #can_require }
             }
-            fn loaded() -> &'static ::std::sync::OnceLock<::wasmill_sdk::Loaded<Self>> {
-                static LOADED: ::std::sync::OnceLock<::wasmill_sdk::Loaded<#name>> = ::std::sync::OnceLock::new();
-                &LOADED
+            fn place() -> &'static ::wasmill_sdk::__private::Place<Self> {
+                static PLACE: ::wasmill_sdk::__private::Place<#name> = ::wasmill_sdk::__private::Place::new();
+                &PLACE
             }
         }
 

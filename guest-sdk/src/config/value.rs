@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 
 use super::schema::Schema;
+use crate::words::joined;
 
 /// A value of a config.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,15 +44,16 @@ impl Value<'_> {
         }
     }
 
-    /// The value in an error: "text \"x\"", "the number 1", ...
-    fn shown(&self) -> String {
+    /// The value in an error, in three parts: "the text \"x\"", "the number 1", ...
+    fn shown(&self) -> [&str; 3] {
         match self {
-            Value::Null => "null".to_owned(),
-            Value::Boolean(boolean) => boolean.to_string(),
-            Value::Number(token) => format!("the number {token}"),
-            Value::Text(text) => format!("the text \"{text}\""),
-            Value::Array { .. } => "an array".to_owned(),
-            Value::Object { .. } => "an object".to_owned(),
+            Value::Null => ["null", "", ""],
+            Value::Boolean(true) => ["true", "", ""],
+            Value::Boolean(false) => ["false", "", ""],
+            Value::Number(token) => ["the number ", token, ""],
+            Value::Text(text) => ["the text \"", text, "\""],
+            Value::Array { .. } => ["an array", "", ""],
+            Value::Object { .. } => ["an object", "", ""],
         }
     }
 }
@@ -75,7 +77,8 @@ impl ConfigError {
     #[cold]
     #[inline(never)]
     pub fn expected(what: &str, found: &Value<'_>) -> Self {
-        ConfigError::new(format!("expected {what}, found {}", found.shown()))
+        let [before, value, after] = found.shown();
+        ConfigError::new(joined(&["expected ", what, ", found ", before, value, after]))
     }
 
     /// The same error, inside of this key.
@@ -96,14 +99,11 @@ impl ConfigError {
 
     /// As a sentence.
     pub(crate) fn sentence(&self) -> String {
-        let mut sentence = String::new();
-        for (nth, key) in self.path.iter().rev().enumerate() {
-            sentence.push_str(if nth == 0 { "`" } else { "." });
-            sentence.push_str(key);
+        let mut path = String::new();
+        for key in self.path.iter().rev() {
+            path = joined(&[&path, if path.is_empty() { "`" } else { "." }, key]);
         }
-        sentence.push_str(if self.path.is_empty() { "" } else { "`: " });
-        sentence.push_str(&self.why);
-        sentence
+        joined(&[&path, if path.is_empty() { "" } else { "`: " }, &self.why])
     }
 }
 
@@ -445,7 +445,7 @@ pub fn variant(value: &Value<'_>, names: &[&str]) -> Result<usize, ConfigError> 
         Value::Text(text) => names.iter().position(|name| name == text),
         _ => None,
     };
-    found.ok_or_else(|| ConfigError::new(format!("{}, not {}", choice(names), value.shown())))
+    found.ok_or_else(|| ConfigError::new(format!("{}, not {}", choice(names), joined(&value.shown()))))
 }
 
 fn choice(words: &[&str]) -> String {

@@ -43,7 +43,7 @@ pub enum Chore {
     },
     /// Run every property with 10 000 cases; then start services, kill, restart, rebalance and take sinks away under load, and look
     /// for each of a million events and for each alert
-    #[command(after_help = "Examples:\n  cargo xtask soak properties\n  \
+    #[command(after_help = "Examples:\n  cargo xtask soak properties --seed 7\n  \
         cargo xtask soak fuzz verdicts --minutes 10\n  \
         cargo xtask soak --seed 7 --events 200000 timescale sqlite\n  cargo xtask soak --kills 10 kafka\n  \
         cargo xtask soak --away 30 away\n  cargo xtask soak --logs ../loghub public_logs")]

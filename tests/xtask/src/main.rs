@@ -11,6 +11,7 @@ mod commands {
     pub(crate) mod lint;
     pub(crate) mod plugins;
     pub(crate) mod policy;
+    pub(crate) mod properties;
     pub(crate) mod run;
     pub(crate) mod services;
     pub(crate) mod test;

@@ -17,6 +17,7 @@ mod golden;
 mod limiting;
 mod loading;
 mod looking;
+mod printing;
 mod speed;
 mod state;
 mod wasi;

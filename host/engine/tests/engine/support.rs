@@ -11,10 +11,14 @@ use wasmill_engine::{
     Plugin, PluginSpec, Worker,
 };
 
-/// Of properties whose cases are whole runs of the engine: fewer than others have.
+/// As many cases as a soak has, `SOAK_CASES` in `tests/xtask/src/commands/properties.rs`.
+const SOAK_CASES: u32 = 10_000;
+
+/// Of properties whose cases are several runs of the engine: in a soak all of them, in a test fewer than others have.
 pub(crate) fn property_config() -> ProptestConfig {
     let usual = ProptestConfig::default();
-    ProptestConfig { cases: usual.cases.div_ceil(16), failure_persistence: None, ..usual }
+    let cases = if usual.cases < SOAK_CASES { usual.cases.div_ceil(16) } else { usual.cases };
+    ProptestConfig { cases, failure_persistence: None, ..usual }
 }
 
 /// A guest's component; `None`, said loudly, where the guests are not built.

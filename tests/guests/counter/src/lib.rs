@@ -1,5 +1,7 @@
 //! Counts events by key in its state, and does to it what the events say.
 
+use std::io::Write;
+
 use wasmill_sdk::state::{Key, Life, NEVER, State};
 use wasmill_sdk::{Alert, Config, Evaluation, Events, Fields, Severity};
 
@@ -9,7 +11,8 @@ const SECOND: i64 = 1_000_000_000;
 #[derive(Fields)]
 pub struct Event<'a> {
     key: &'a str,
-    /// `trap` once it has counted, `remove` instead of counting, `look` only, or `flood` with as many keys as `bytes` says.
+    /// `trap` once it has counted, `remove` instead of counting, `look` only, `flood` with as many keys as `bytes` says, or `print` the
+    /// key, each character as a byte.
     act: Option<&'a str>,
     /// Seconds that the count lives.
     life: Option<i64>,
@@ -53,6 +56,10 @@ pub fn count(events: Events<'_, Event<'_>>, state: &mut State<'_>, settings: &Se
         flood.into_iter().for_each(|key| state.put(index, key, &[7; 1000], Life::until(NEVER)));
         let count = match event.act {
             Some("look" | "flood") => count,
+            Some("print") => {
+                print(event.key);
+                count
+            }
             Some("remove") => {
                 state.remove(index, key);
                 0
@@ -73,6 +80,12 @@ pub fn count(events: Events<'_, Event<'_>>, state: &mut State<'_>, settings: &Se
         }
     }
     evaluation
+}
+
+fn print(text: &str) {
+    let bytes: Vec<u8> = text.chars().map(|char| char as u8).collect();
+    let mut output = std::io::stdout();
+    output.write_all(&bytes).and_then(|()| output.flush()).expect("the standard output is there");
 }
 
 fn counted(value: Option<&[u8]>) -> u64 {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask soak`: services for load, then the program that measures; properties with many cases; fuzzing.
+//! `cargo xtask bench` and `cargo xtask soak`: services for load, then the program that measures; fuzzing.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -10,14 +10,8 @@ use xtask::workspace::{self, Metadata};
 
 use super::demo::build_wasmill;
 use super::environment::Environment;
-use super::plugins;
 use super::run::run;
-use super::test::without_guests;
-
-/// Cases of each property in a soak; `.cargo/config.toml` has those of a test run.
-const SOAK_CASES: &str = "10000";
-/// The test programs that hold properties, beside the libraries' own tests.
-const PROPERTY_TESTS: [&str; 4] = ["core", "engine", "config", "problems"];
+use super::{plugins, properties};
 
 pub(crate) fn bench(args: &[OsString]) -> Result<()> {
     measure("bench", args)
@@ -27,25 +21,13 @@ pub(crate) fn bench(args: &[OsString]) -> Result<()> {
 pub(crate) fn soak(args: &[OsString]) -> Result<()> {
     match args {
         [] => {
-            properties()?;
+            properties::soak(&[])?;
             measure("soak", args)
         }
-        [part] if part == "properties" => properties(),
+        [part, rest @ ..] if part == "properties" => properties::soak(rest),
         [part, rest @ ..] if part == "fuzz" => fuzz(rest),
         _ => measure("soak", args),
     }
-}
-
-/// Every property with many cases, those that feed random bytes to parsers and to the engine among them.
-fn properties() -> Result<()> {
-    plugins::build()?;
-    let mut cargo = workspace::cargo();
-    cargo.args(["test", "--release", "--workspace", "--lib", "--no-fail-fast"]);
-    for target in PROPERTY_TESTS {
-        cargo.args(["--test", target]);
-    }
-    without_guests(&mut cargo)?;
-    run(cargo.env("PROPTEST_CASES", SOAK_CASES))
 }
 
 /// How long which inputs are changed: `[TARGET] [--minutes N]`.

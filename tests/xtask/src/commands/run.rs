@@ -21,7 +21,13 @@ pub(crate) fn shown(command: &Command) -> String {
     // Not the path of the toolchain's cargo, but what a person types.
     let program = if program.ends_with("/cargo") { "cargo".into() } else { program };
     let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
-    std::iter::once(program.into_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    settings(command).chain([program.into_owned()]).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The variables that are set for it alone.
+fn settings(command: &Command) -> impl Iterator<Item = String> {
+    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
 }
 
 /// Lets Ctrl-C end the program that we wait for but not us, so that we stop the services that we started. (A terminal

@@ -12,8 +12,8 @@ use xtask::workspace::{self, Metadata};
 
 use super::demo::build_wasmill;
 use super::environment::Environment;
-use super::plugins;
 use super::run::shown;
+use super::{plugins, properties};
 
 pub(crate) fn test(filter: &[String]) -> Result<()> {
     let began = Instant::now();
@@ -25,6 +25,7 @@ pub(crate) fn test(filter: &[String]) -> Result<()> {
     without_guests(&mut cargo)?;
     cargo.arg("--").args(filter).stdout(Stdio::piped());
     environment.apply(&mut cargo);
+    let seed = properties::set_seed(&mut cargo, None);
 
     eprintln!("$ {}", shown(&cargo));
     let mut child = cargo.spawn().context("cannot run cargo")?;
@@ -40,7 +41,7 @@ pub(crate) fn test(filter: &[String]) -> Result<()> {
 
     println!("\n{}", sum.shown(began.elapsed()));
     if !status.success() {
-        bail!("{}", sum.advice());
+        bail!("{}\nproperties have the same cases again with PROPTEST_RNG_SEED={seed}", sum.advice());
     }
     if sum.passed == 0 {
         bail!("no test ran: no name contains {}", filter.join(" or "));

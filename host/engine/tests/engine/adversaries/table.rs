@@ -288,6 +288,7 @@ const OUTSIDE: &[Row] = &[
     adversary("log line of 90 kB", "log_huge:90000", Logged(1, 0)),
     adversary("flood of standard output, again", "stdout_flood:1000", Logged(5, 995)),
     adversary("flood of standard error", "stderr_flood:1000", Logged(5, 995)),
+    counter("printed text without an end", "print", Logged(1, 0)),
 ];
 
 const STATE: &[Row] = &[
