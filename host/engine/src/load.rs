@@ -162,7 +162,7 @@ impl Engine {
         spec.limits.check().map_err(Reason::Limits)?;
         contract::check_header(&spec.bytes)?;
         let request = Request { digest, config: spec.config.to_string(), limits: spec.limits.of_preparing() };
-        let key = cache::key(&request, self.fingerprint);
+        let key = cache::key(&request, self.fingerprint, self.compile);
         if let Some((prepared, code)) = self.cache.as_ref().and_then(|cache| cache.get(&key)) {
             match self.plugin(spec, &request, &prepared, &code) {
                 Ok(plugin) => return Ok(plugin),

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 use wasmill_engine::{CompileLimits, Compiler, Engine, EngineError, EngineOptions, Limits, Reason};
@@ -72,6 +72,44 @@ fn second_load_comes_from_the_cache_without_a_compiler() {
     assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
     let second = engine(Some(cache), Compiler::Child("/does/not/exist".into()), CompileLimits::default()).unwrap();
     second.load(&spec).unwrap();
+}
+
+#[test]
+fn entry_is_asked_for_under_the_limits_that_it_was_compiled_under() {
+    let Some(bytes) = rogue() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let spec = spec(&bytes, json!({}), Limits::default());
+    engine(Some(cache.clone()), Compiler::InProcess, CompileLimits::default()).unwrap().load(&spec).unwrap();
+    let tight = CompileLimits { memory_bytes: 16 << 20, ..CompileLimits::default() };
+    let error = engine(Some(cache), child(), tight).unwrap().load(&spec).unwrap_err();
+    assert_eq!(error.reason.cause(), "compile_memory_bytes", "{error}");
+}
+
+#[test]
+fn entry_that_was_taken_last_stays_when_others_go() {
+    let Some(bytes) = rogue() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let engine = engine(Some(cache.clone()), Compiler::InProcess, CompileLimits::default()).unwrap();
+    let (used, other) = (json!({ "name": "used" }), json!({ "name": "other" }));
+    engine.load(&spec(&bytes, used.clone(), Limits::default())).unwrap();
+    let entry = entries(&cache).remove(0);
+    // It is older than all others, until it is taken.
+    let aged = |path: &Path, seconds: u64| {
+        let file = fs::File::options().append(true).create(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+    };
+    aged(&entry, 100_000);
+    (0..1_023).for_each(|n| aged(&cache.join(format!("{n}.cwasm")), 10_000 + n));
+    let (left, new) = (cache.join("unfinished-left"), cache.join("unfinished-new"));
+    aged(&left, 3_700);
+    aged(&new, 60);
+    engine.load(&spec(&bytes, used, Limits::default())).unwrap();
+    engine.load(&spec(&bytes, other, Limits::default())).unwrap();
+    assert!(entry.exists() && new.exists() && !left.exists());
+    assert!(cache.join("1021.cwasm").exists() && !cache.join("1022.cwasm").exists());
+    assert_eq!(entries(&cache).len(), 1_024 + 1);
 }
 
 #[test]
