@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
+mod engine;
 pub mod offsets;
 pub mod pipe;
 pub mod plugin;

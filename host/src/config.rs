@@ -2,6 +2,7 @@
 
 mod admin;
 mod check;
+mod compiled;
 mod environment;
 mod fixture;
 mod identifier;
@@ -37,6 +38,7 @@ use wasmill_engine::{Ceilings, CompileLimits};
 use crate::http::SigningKey;
 
 pub use admin::{ADMIN_DEFAULT, AdminConfig, TapConfig};
+pub use compiled::compiled_folder;
 pub use environment::{Environment, FILLED_BYTES_MAX};
 pub use fixture::Fixture;
 pub use identifier::{Identifier, IdentifierError, TableName, quoted_name};

@@ -88,7 +88,7 @@ fn artifact(messages: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// What the harness keeps: a folder of its own where cargo builds the tests to, which marks its folder; else in that of the workspace.
-pub(crate) fn own_folder() -> Option<PathBuf> {
+fn own_folder() -> Option<PathBuf> {
     let test = env::current_exe().ok();
     let marked = test.iter().flat_map(|test| test.ancestors()).find(|folder| folder.join("CACHEDIR.TAG").is_file());
     let target = marked.map(Path::to_owned).or_else(|| Some(workspace()?.join("target")))?;

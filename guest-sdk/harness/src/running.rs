@@ -9,7 +9,6 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::binary::wasmill_binary;
-use crate::component;
 use crate::{Entry, Event, Events, Harness, Names, Run, State};
 
 /// What the binary has to speak.
@@ -46,9 +45,6 @@ impl Running {
             .args(["--config", &harness.config.to_string(), "--limits", &harness.limits.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        if let Some(folder) = component::own_folder() {
-            command.arg("--cache").arg(folder.join("compiled"));
-        }
         if let Some(names) = &harness.names {
             command.args(["--reverse-dns", &serde_json::to_string(names)?]);
         }

@@ -164,7 +164,7 @@ pub struct TryArgs {
     /// Print what changed in each event, instead of the event
     #[arg(long, conflicts_with = "format")]
     pub diff: bool,
-    /// Keeps compiled code in this folder, so that the next run has it at once
+    /// Keep compiled code in this folder, in place of the user's cache folder
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
     /// How events are printed
@@ -242,7 +242,7 @@ pub struct PipeArgs {
     /// Grants it reverse DNS, with these answers: a JSON object of addresses and their names, null, or {"name","delay_ms","fails"}
     #[arg(long, value_name = "JSON")]
     pub reverse_dns: Option<String>,
-    /// Keeps compiled code in this folder, so that the next process has it at once
+    /// Keep compiled code in this folder, in place of the user's cache folder
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
 }

@@ -68,7 +68,7 @@ fn begin(args: &PipeArgs) -> Result<Lane, String> {
     };
     let names = args.reverse_dns.as_deref().map(serde_json::from_str::<Names>).transpose();
     let names = names.map_err(|error| format!("--reverse-dns: {error}"))?;
-    Lane::begin(Loader::new(names.is_some(), args.cache.clone())?, setup, names.unwrap_or_default())
+    Lane::begin(Loader::new(names.is_some(), args.cache.as_deref())?, setup, names.unwrap_or_default())
 }
 
 fn answer(lane: &mut Lane, line: &str) -> Value {

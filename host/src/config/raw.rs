@@ -191,7 +191,7 @@ pub(super) struct RawEngine {
     #[schemars(range(min = 1, max = 256))]
     pub(super) threads: Option<u64>,
     /// Where compiled plugins are kept; by default `wasmill/compiled` in the user's cache folder. What is there is trusted code:
-    /// nobody else may be able to write to it.
+    /// nobody else may be able to write to it. It holds 4 GiB and 1024 plugins at most: what was used longest ago goes.
     pub(super) cache_dir: Option<String>,
     /// What compiling one plugin may use. It is compiled in a process of its own.
     pub(super) compile: CompileLimits,

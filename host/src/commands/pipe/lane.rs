@@ -1,16 +1,17 @@
 //! One plugin at work on one partition: batches, and what happens to a pipeline between them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
 use wasmill_core::{EventTime, PartitionId, Projection, ProjectionBuilder, RawBatch};
-use wasmill_engine::{Engine, EngineError, EngineOptions, Generation, Grant, LaneMemory, Limits, Plugin, PluginSpec};
+use wasmill_engine::{Engine, Generation, Grant, LaneMemory, Limits, Plugin, PluginSpec};
 
 use super::answer;
 use super::home::{Home, Row};
 use super::names::Names;
 use super::request::{Event, Put, Request, Seed, Swap, Torture};
+use crate::commands::engine::engine;
 use crate::lookups::{Asked, ReverseDns};
 use crate::process::EngineWorker;
 use crate::torture::{self, EVENT_BYTES_MAX};
@@ -58,16 +59,9 @@ struct Last {
 }
 
 impl Loader {
-    /// A loader that grants state, which is its own and in memory, and reverse DNS where it is asked for. Without its cache, where that
-    /// is not ours alone: then it only takes longer.
-    pub(super) fn new(grants_names: bool, cache_dir: Option<PathBuf>) -> Result<Self, String> {
-        let options = EngineOptions::new().map_err(|error| error.to_string())?;
-        let options = EngineOptions { instances: 4, ..options };
-        let engine = match Engine::new(EngineOptions { cache_dir, ..options.clone() }) {
-            Err(EngineError::Cache { .. }) => Engine::new(options),
-            made => made,
-        };
-        let engine = engine.map_err(|error| error.to_string())?;
+    /// A loader that grants state, which is its own and in memory, and reverse DNS where it is asked for.
+    pub(super) fn new(grants_names: bool, cache: Option<&Path>) -> Result<Self, String> {
+        let engine = engine(cache, None)?;
         let names = grants_names.then_some(Grant::ReverseDns);
         Ok(Self { engine, grants: names.into_iter().chain([Grant::State]).collect() })
     }

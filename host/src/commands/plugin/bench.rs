@@ -15,7 +15,8 @@ use wasmill_core::EventTime;
 use wasmill_engine::{Cost, Plugin};
 
 use crate::cli::{Output, SubjectArgs};
-use crate::commands::plugin::subject::{RECORD_NS, Subject, lines_of, own_engine};
+use crate::commands::engine::engine;
+use crate::commands::plugin::subject::{RECORD_NS, Subject, lines_of};
 use crate::commands::{Exit, print};
 use crate::lookups::ReverseDns;
 use crate::pipeline::plugins::load;
@@ -119,7 +120,7 @@ fn idle(subject: &Subject, plugin: &Plugin) -> anyhow::Result<Arc<Plugin>> {
     let component = idle::component(plugin.reads()).context("the plugin to compare with cannot be made")?;
     let mut file = subject.file.clone();
     (file.path, file.sidecar.config) = ("idle.wasm".into(), json!({}));
-    load(&own_engine().map_err(anyhow::Error::msg)?, &file, &component.into()).map_err(anyhow::Error::msg)
+    load(&engine(None, None).map_err(anyhow::Error::msg)?, &file, &component.into()).map_err(anyhow::Error::msg)
 }
 
 /// What both came to.

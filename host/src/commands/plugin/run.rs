@@ -11,6 +11,7 @@ use wasmill_core::EventTime;
 
 use crate::changes::changes;
 use crate::cli::{Output, TryArgs};
+use crate::commands::engine::engine;
 use crate::commands::plugin::subject::Subject;
 use crate::commands::{Exit, say};
 use crate::lookups::ReverseDns;
@@ -78,7 +79,8 @@ pub(super) fn run(args: &TryArgs) -> anyhow::Result<Exit> {
 }
 
 fn solo(args: &TryArgs) -> Result<Solo, String> {
-    let plugin = Subject::read(&args.file, args.config.as_deref())?.load_with(args.cache.as_deref())?;
+    let engine = engine(args.cache.as_deref(), None)?;
+    let plugin = Subject::read(&args.file, args.config.as_deref())?.load_in(&engine)?;
     let event_time = args.event_time.parse().map_err(|error| format!("--event-time: {error}"))?;
     let names: HashMap<IpAddr, Option<Arc<str>>> =
         serde_json::from_str(&args.reverse_dns).map_err(|error| format!("--reverse-dns: {error}"))?;

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wasmill_engine::{CompileLimits, Engine, EngineOptions, Grant, Meter, Plugin};
+use wasmill_engine::{Engine, Grant, Plugin};
 
+use crate::commands::engine::engine;
 use crate::config::plugins::{PluginFile, beside};
-use crate::pipeline::plugins::{bytes_of, engine, load};
+use crate::pipeline::plugins::{bytes_of, load};
 
 /// Bytes of a component above which it is unusually large: the shipped ones are below, but for one that brings a language.
 pub(super) const BYTES_USUAL: usize = 500_000;
@@ -53,38 +54,16 @@ impl Subject {
     /// # Errors
     /// With file, digest and reason.
     pub(super) fn load(&self) -> Result<Arc<Plugin>, String> {
-        self.load_with(None)
+        self.load_in(&engine(None, None)?)
     }
 
-    /// The same, with compiled code that is kept in a folder.
+    /// The same, in this engine.
     ///
     /// # Errors
-    /// The same, or that the folder cannot be used.
-    pub(super) fn load_with(&self, cache: Option<&Path>) -> Result<Arc<Plugin>, String> {
-        Ok(load(&engine_with(cache)?, &self.file, &self.bytes)?)
+    /// With file, digest and reason.
+    pub(super) fn load_in(&self, engine: &Engine) -> Result<Arc<Plugin>, String> {
+        Ok(load(engine, &self.file, &self.bytes)?)
     }
-}
-
-/// An engine for one thread and some plugins.
-///
-/// # Errors
-/// A sentence that says what to do.
-pub(super) fn own_engine() -> Result<Engine, String> {
-    engine_with(None)
-}
-
-fn engine_with(cache: Option<&Path>) -> Result<Engine, String> {
-    engine((1, 3), cache.map(Path::to_owned), CompileLimits::default())
-}
-
-/// The same, with something that counts the calls of the host's functions.
-///
-/// # Errors
-/// As [`own_engine`].
-pub(super) fn metered_engine(meter: Arc<Meter>) -> Result<Engine, String> {
-    let options = EngineOptions::new().map_err(|error| error.to_string())?;
-    let options = EngineOptions { instances: 4, meter: Some(meter), ..options };
-    Engine::new(options).map_err(|error| error.to_string())
 }
 
 /// The events in a file, one a line; blank lines are left out.

@@ -1,9 +1,9 @@
 //! How plugins are run, how sinks are tried again.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Resolver, count};
+use crate::config::compiled::compiled_folder;
 use crate::config::place::Place;
 use crate::config::raw::{RawEngine, RawRetention, RawRetry};
 use crate::config::units::duration_text;
@@ -20,20 +20,10 @@ impl Resolver<'_> {
         let threads = raw.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), count);
         let cache_dir = match &raw.cache_dir {
             Some(path) => self.path(path),
-            None => self.cache_dir(),
+            // Beside the file where there is no user, as in many containers.
+            None => compiled_folder(self.surroundings.environment).unwrap_or_else(|| self.path(".wasmill-cache")),
         };
         EngineConfig { threads, cache_dir, compile: raw.compile, ceilings: raw.ceilings.clone() }
-    }
-
-    /// The user's cache folder; beside the file where there is no user, as in many containers.
-    fn cache_dir(&self) -> PathBuf {
-        let absolute =
-            |name| self.surroundings.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        match (absolute("XDG_CACHE_HOME"), absolute("HOME")) {
-            (Some(cache), _) => cache.join("wasmill").join("compiled"),
-            (None, Some(home)) => home.join(".cache").join("wasmill").join("compiled"),
-            (None, None) => self.path(".wasmill-cache"),
-        }
     }
 
     pub(super) fn retry(&mut self, raw: &RawRetry, place: Place<'_>) -> Option<RetryConfig> {

@@ -7,8 +7,8 @@ use serde::Serialize;
 use wasmill_engine::{HostCall, HostCallCost, Meter};
 
 use super::{BATCH_EVENTS, Effort, lane, thread_ns};
-use crate::commands::plugin::subject::{Subject, metered_engine};
-use crate::pipeline::plugins::load;
+use crate::commands::engine::engine;
+use crate::commands::plugin::subject::Subject;
 use crate::solo::Given;
 use crate::terminal::aligned;
 
@@ -33,7 +33,7 @@ pub(super) struct Share {
 /// When it is broken.
 pub(super) fn measure(subject: &Subject, events: &[Given<'_>], effort: Effort) -> Result<Vec<Share>, String> {
     let meter = Arc::new(Meter::default());
-    let plugin = load(&metered_engine(Arc::clone(&meter))?, &subject.file, &subject.bytes)?;
+    let plugin = subject.load_in(&engine(None, Some(Arc::clone(&meter)))?)?;
     let mut lane = lane(plugin);
     let mut run = |batches: usize| -> Result<(), String> {
         (0..batches).try_for_each(|_| lane.run(events).map(drop).map_err(|broken| broken.to_string()))

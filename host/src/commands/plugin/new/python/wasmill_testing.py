@@ -10,7 +10,7 @@ def run(events: list, config: dict | None = None) -> list[dict]:
     """What becomes of each event (a text of JSON, or what is made into one): `outcome`, `payload`, `code`, `reason`, `alerts`."""
     lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
     component = os.environ.get("WASMILL_PLUGIN") or str(next(Path("target/plugins").glob("*.wasm")))
-    command = [os.environ.get("WASMILL_BIN", "wasmill"), "plugin", "run", component, "--format", "json", "--cache", "target/compiled"]
+    command = [os.environ.get("WASMILL_BIN", "wasmill"), "plugin", "run", component, "--format", "json"]
     if config is not None:
         command += ["--config", json.dumps(config)]
     ran = subprocess.run(command, input="\n".join([*lines, ""]), capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ const COMPONENT = process.env.WASMILL_PLUGIN ?? `target/plugins/${name}.wasm`;
 /** What becomes of each event (a text of JSON, or what is made into one): `{ outcome, payload, code, reason, alerts }`. */
 export function run(events, config) {
   const lines = events.map((event) => (typeof event === "string" ? event : JSON.stringify(event)));
-  const options = ["plugin", "run", COMPONENT, "--format", "json", "--cache", "target/compiled"];
+  const options = ["plugin", "run", COMPONENT, "--format", "json"];
   if (config !== undefined) options.push("--config", JSON.stringify(config));
   const { status, stdout, stderr, error } = spawnSync(PROGRAM, options, { input: `${lines.join("\n")}\n`, encoding: "utf8" });
   if (error) throw new Error(`cannot run ${PROGRAM}: put it on the PATH, or run \`wasmill plugin test\``, { cause: error });
