@@ -1,7 +1,9 @@
 //! The project of a plugin in a folder: found, built and tested by the tools of its language.
 
+mod built;
 mod rust;
 mod scripts;
+mod sources;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,7 @@ use anyhow::Context;
 
 use rust::Crate;
 use scripts::Scripts;
+pub(super) use sources::listing;
 
 /// A plugin's project, by its language.
 #[derive(Debug)]

@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use super::as_typed;
+use super::built::Built;
+use super::{as_typed, sources};
+use crate::commands::say;
 
 /// A plugin's folder with its scripts.
 #[derive(Debug)]
@@ -68,11 +70,25 @@ impl Scripts {
         Some(Self { folder: folder.to_owned(), language })
     }
 
-    /// Builds the component and puts it, with its settings, where it is looked for.
+    /// Builds the component and puts it, with its settings, where it is looked for; or takes the one that is there, where nothing has
+    /// changed since it was built.
     ///
     /// # Errors
     /// When the tools are not installed, or fail; their own words are on standard error then.
     pub(super) fn build(&self) -> anyhow::Result<PathBuf> {
+        // From before the build: what is edited meanwhile is built next time.
+        let sources = sources::digest(&self.folder).context("the project cannot be read")?;
+        if let Some(file) = Built::find(&self.folder, sources).map(as_typed) {
+            say(&format!("{} is up to date: nothing has changed since it was built\n", file.display()));
+            return Ok(file);
+        }
+        let file = self.run_build()?;
+        Built::keep(&self.folder, sources, &file);
+        Ok(as_typed(self.folder.join(file)))
+    }
+
+    /// The component's file, as seen from the folder.
+    fn run_build(&self) -> anyhow::Result<PathBuf> {
         let output = self.script(self.language.build)?.stderr(Stdio::inherit()).output();
         let output = output.with_context(|| self.cannot_run())?;
         if !output.status.success() {
@@ -80,11 +96,9 @@ impl Scripts {
         }
         let text = String::from_utf8_lossy(&output.stdout);
         let file = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
-        let file = file.map(|file| self.folder.join(file)).filter(|file| file.is_file());
+        let file = file.map(PathBuf::from).filter(|file| self.folder.join(file).is_file());
         let what = self.language.build.join(" ");
-        let file =
-            file.with_context(|| format!("the last line of `{what}` is to be the component's file, and is not"))?;
-        Ok(as_typed(file))
+        file.with_context(|| format!("the last line of `{what}` is to be the component's file, and is not"))
     }
 
     /// Runs the unit tests on this machine.
