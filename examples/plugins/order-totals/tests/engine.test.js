@@ -11,3 +11,8 @@ test("example events fare as they should", () => {
 test("an order without total is rejected", () => {
   assert.equal(run([{ order: "A-1", lines: [] }])[0].code, "missing_field");
 });
+
+test("the operator says how many lines an order may have", () => {
+  const outcomes = run(examples(), { most_lines: 1 }).map(({ outcome, code }) => code ?? outcome);
+  assert.equal(outcomes[0], "too_many_lines");
+});

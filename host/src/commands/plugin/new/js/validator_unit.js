@@ -11,6 +11,11 @@ test("only known severities with a message pass", () => {
   assert.equal(check({ severity: "WARN", message: undefined }, config), DROP);
 });
 
+test("the operator says which severities are known", () => {
+  const config = configure({ severities: ["LOUD"] });
+  assert.equal(check({ severity: "LOUD", message: "disk is full" }, config), PASS);
+});
+
 test("severities that are no list are refused", () => {
   assert.throws(() => configure({ severities: "INFO" }), /list of texts/);
 });

@@ -13,6 +13,10 @@ class Unit(unittest.TestCase):
         self.assertEqual(check(Event("LOUD", "disk is full"), config).code, "unknown_severity")
         self.assertEqual(check(Event("WARN", None), config), DROP)
 
+    def test_the_operator_says_which_severities_are_known(self):
+        config = configure({"severities": ["LOUD"]})
+        self.assertEqual(check(Event("LOUD", "disk is full"), config), PASS)
+
     def test_severities_that_are_no_list_are_refused(self):
         with self.assertRaisesRegex(ValueError, "list of texts"):
             configure({"severities": "INFO"})
