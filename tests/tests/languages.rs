@@ -14,12 +14,14 @@ use xtask::services::{node_modules, python_environment};
 /// Building and compiling a language takes its time, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A language, and a validator in it that throws on `THROW`, prints on `PRINT` and never ends on `LOOP`.
+/// A language, and a validator in it that throws on `THROW`, prints on `PRINT`, never ends on `LOOP`, and asks for what is not there.
 struct Language {
     word: &'static str,
     install: fn(&Path) -> Result<()>,
     source: &'static str,
     faulty: &'static str,
+    /// What it asks for, by the text of the event; the code of what becomes of that, and some of its reason.
+    asked: &'static [(&'static str, &'static str, &'static str)],
     limits: fn() -> Value,
 }
 
@@ -28,8 +30,18 @@ const JAVASCRIPT: Language = Language {
     install: node_modules,
     source: "plugin.js",
     faulty: r#"
-import { PASS, defineValidator } from "./wasmill/wasmill.js";
+import { PASS, defineValidator, reject } from "./wasmill/wasmill.js";
+const asked = {
+  CLOCK: () => Date.now(),
+  DATE: () => new Date(),
+  STOPWATCH: () => performance.now(),
+  TIMER: () => setTimeout(() => {}, 1),
+  CHANCE: () => Math.random(),
+  KEY: () => crypto.randomUUID(),
+  EPOCH: () => new Date(0).toISOString(),
+};
 const check = ({ text }) => {
+  if (text in asked) return reject("told", `${asked[text]()}`);
   if (text === "THROW") throw new Error("this went wrong");
   if (text === "PRINT") console.warn("printed");
   while (text === "LOOP");
@@ -38,6 +50,15 @@ const check = ({ text }) => {
 const reads = { text: { kind: "text", required: true } };
 export const { plugin, validator } = defineValidator({ name: "faulty", version: "0.1.0", reads, check });
 "#,
+    asked: &[
+        ("CLOCK", "trap", "there is no clock in a plugin: read the event's own time"),
+        ("DATE", "trap", "there is no clock in a plugin: read the event's own time"),
+        ("STOPWATCH", "trap", "there is no clock in a plugin: read the event's own time"),
+        ("TIMER", "trap", "there is no timer in a plugin"),
+        ("CHANCE", "trap", "there is no chance in a plugin: derive the number from the event"),
+        ("KEY", "trap", "there is no chance in a plugin: derive the number from the event"),
+        ("EPOCH", "told", "1970-01-01T00:00:00.000Z"),
+    ],
     limits: || json!({}),
 };
 
@@ -46,15 +67,31 @@ const PYTHON: Language = Language {
     install: python_environment,
     source: "plugin.py",
     faulty: r#"
+import os
+import random
 import sys
+import time
 from dataclasses import dataclass
-from wasmill import PASS, validator
+from datetime import datetime
+from wasmill import PASS, reject, validator
+
+ASKED = {
+    "CLOCK": time.time,
+    "DATE": datetime.now,
+    "STOPWATCH": time.monotonic,
+    "TIMER": lambda: time.sleep(0.001),
+    "CHANCE": random.random,
+    "KEY": lambda: os.urandom(16),
+    "EPOCH": lambda: time.strftime("%Y-%m-%d", time.gmtime(0)),
+}
 
 @dataclass
 class Event:
     text: str
 
 def check(event, config):
+    if event.text in ASKED:
+        return reject("told", f"{ASKED[event.text]()}")
     if event.text == "THROW":
         raise ValueError("this went wrong")
     if event.text == "PRINT":
@@ -65,6 +102,15 @@ def check(event, config):
 
 Plugin, Validator = validator("faulty", "0.1.0", Event, check)
 "#,
+    asked: &[
+        ("CLOCK", "trap", "wall_clock_now"),
+        ("DATE", "trap", "wall_clock_now"),
+        ("STOPWATCH", "trap", "monotonic_clock_now"),
+        ("TIMER", "trap", "monotonic_clock_now"),
+        ("CHANCE", "told", "0."),
+        ("KEY", "trap", "random_get_random_bytes"),
+        ("EPOCH", "told", "1970-01-01"),
+    ],
     limits: || json!({ "component_bytes": 32 << 20 }),
 };
 
@@ -105,14 +151,17 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-/// Tests, builds and checks a project as it is.
+/// Tests, builds and checks a project as it is. What is built is what was tested.
 fn assert_sound(desk: &Pipeline, name: &str) {
     wasmill(desk, &["plugin", "test", name]);
-    let told = wasmill(desk, &["plugin", "build", name, "--format", "json"]);
-    let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
+    let file = format!("{name}/target/plugins/{name}.wasm");
+    let tested = fs::read(desk.path(&file)).expect("the component");
+    let built = wasmill(desk, &["plugin", "build", name, "--format", "json"]);
+    assert!(built.stderr.contains(&format!("{file} is up to date")), "{}", built.stderr);
+    assert!(fs::read(desk.path(&file)).expect("the component") == tested, "it is another component");
+    let told: Value = serde_json::from_str(&built.stdout).expect("JSON");
     assert_eq!(told["name"], json!(name));
-    let events = format!("{name}/events.jsonl");
-    wasmill(desk, &["plugin", "check", &format!("{name}/target/plugins/{name}.wasm"), "--events", &events]);
+    wasmill(desk, &["plugin", "check", &file, "--events", &format!("{name}/events.jsonl")]);
 }
 
 fn assert_templates_work(language: &Language) {
@@ -143,10 +192,13 @@ fn assert_faults_are_contained(language: &Language) {
     let desk = Pipeline::new("");
     let Some(folder) = language.project(&desk, "faulty", "validator") else { return };
     fs::write(folder.join(language.source), language.faulty).expect("a file");
+    // Configured as the harness does by default: what is compiled for one is there for the other.
+    let settings = json!({ "config": {}, "limits": (language.limits)() });
+    fs::write(folder.join("faulty.yaml"), settings.to_string()).expect("a file");
     wasmill(&desk, &["plugin", "build", "faulty"]);
-    let texts = ["fine", "THROW", "LOOP", "PRINT", "NOTHING", "fine"];
-    let events = texts.map(|text| json!({ "text": text }).to_string());
-    let run = language.harness(&folder).assert_deterministic(&events);
+    let plugin = language.harness(&folder);
+    let event = |text: &str| json!({ "text": text }).to_string();
+    let run = plugin.assert_deterministic(&["fine", "THROW", "LOOP", "PRINT", "NOTHING", "fine"].map(event));
     run.event(0).assert_unchanged();
     run.event(1).assert_rejected("trap").assert_reason("this went wrong");
     run.event(2).assert_rejected("fuel");
@@ -156,14 +208,19 @@ fn assert_faults_are_contained(language: &Language) {
     let printed: Vec<&str> =
         run.log.iter().map(|line| line.text.as_str()).filter(|line| !line.contains("rror")).collect();
     assert_eq!(printed, ["printed"], "{:?}", run.log);
+    let asked: Vec<String> = language.asked.iter().map(|(text, ..)| event(text)).collect();
+    let run = plugin.assert_deterministic(&asked);
+    for (n, (_, code, reason)) in language.asked.iter().enumerate() {
+        run.event(n).assert_rejected(code).assert_reason(reason);
+    }
 }
 
-/// The harness with the example of a language, as it is shipped.
-fn example(language: &Language, desk: &Pipeline, name: &str, kind: &str) -> Option<Harness> {
+/// The harness with the example of a language, as it is shipped; `config` is that of its YAML file, for which it is compiled already.
+fn example(language: &Language, desk: &Pipeline, name: &str, kind: &str, config: Value) -> Option<Harness> {
     let folder = language.project(desk, name, kind)?;
     edit(&folder, name);
     assert_sound(desk, name);
-    Some(language.harness(&folder))
+    Some(language.harness(&folder).config(config))
 }
 
 fn assert_repeats(plugin: &Harness, folder: &Path) {
@@ -213,7 +270,8 @@ fn golden_component_in_javascript_does_what_it_did_when_it_was_built() {
 #[test]
 fn example_in_javascript_adds_up_orders() {
     let desk = Pipeline::new("");
-    let Some(plugin) = example(&JAVASCRIPT, &desk, "order-totals", "validator") else { return };
+    let config = json!({ "most_lines": 500, "tolerance": 0 });
+    let Some(plugin) = example(&JAVASCRIPT, &desk, "order-totals", "validator", config) else { return };
     assert_repeats(&plugin, &desk.path("order-totals"));
     let order = |total: Value, quantity: Value| {
         json!({ "order": "A-1", "total": total, "lines": [{ "quantity": quantity, "price": 250 }] }).to_string()
@@ -228,7 +286,9 @@ fn example_in_javascript_adds_up_orders() {
 #[test]
 fn example_in_python_tells_logins_after_hours() {
     let desk = Pipeline::new("");
-    let Some(plugin) = example(&PYTHON, &desk, "after-hours", "alerter") else { return };
+    let days = ["mon", "tue", "wed", "thu", "fri"];
+    let config = json!({ "days": days, "begin": 7, "end": 19, "utc_offset_minutes": 0 });
+    let Some(plugin) = example(&PYTHON, &desk, "after-hours", "alerter", config) else { return };
     assert_repeats(&plugin, &desk.path("after-hours"));
     let login = r#"{"action":"login","user":"ann"}"#;
     // 2026-01-05 is a Monday.
