@@ -190,9 +190,10 @@ fn plugin(kind: Kind, item: &ItemFn, signature: &Signature) -> TokenStream {
             }
         }
 
-        // Two of these clash: a crate has one plugin, of one kind.
+        // Two of these clash: a crate has one plugin, of one kind. The compiler's message has nothing of ours but the name.
         #[doc(hidden)]
-        mod a_wasmill_plugin_crate_has_one_validator_enricher_or_alerter {}
+        #[allow(non_snake_case, reason = "two sentences")]
+        mod a_crate_is_one_wasmill_plugin__move_the_second_function_to_a_crate_of_its_own {}
     }
 }
 
@@ -205,7 +206,14 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
     let call = quote_spanned!(place=> |fields| #name(fields #settings));
     let host = quote!(&::wasmill_sdk::state::Host);
     let evaluate = match state {
-        None => quote!(::wasmill_sdk::__private::run::evaluate::<#fields, _>(view, #call)),
+        None => {
+            let call = quote_spanned!(place=> |fields| alerts(#name(fields #settings)));
+            let alerts = alerts();
+            quote! {
+                #alerts
+                ::wasmill_sdk::__private::run::evaluate::<#fields, _>(view, #call)
+            }
+        }
         Some(_) => {
             let call = quote_spanned!(place=> |events, state| #name(events, state #settings));
             quote!(::wasmill_sdk::__private::run::evaluate_batch(view, host, #call))
@@ -252,6 +260,32 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
                 }
             }
         },
+    }
+}
+
+/// What an alerter's function may answer: anything else is told in the words of plugins, not of iterators.
+fn alerts() -> TokenStream {
+    quote! {
+        #[diagnostic::on_unimplemented(
+            message = "an alerter's function cannot answer `{Self}`",
+            label = "no alerts",
+            note = "write `-> Option<wasmill_sdk::Alert>`, or `-> Vec<wasmill_sdk::Alert>` for more than one of an event"
+        )]
+        trait Alerts {
+            type All: ::core::iter::IntoIterator<Item = ::wasmill_sdk::Alert>;
+            fn all(self) -> Self::All;
+        }
+        #[diagnostic::do_not_recommend]
+        impl<All: ::core::iter::IntoIterator<Item = ::wasmill_sdk::Alert>> Alerts for All {
+            type All = All;
+            fn all(self) -> All {
+                self
+            }
+        }
+        // What it gives is one of alerts whatever it is given, so that the compiler tells the mistake once.
+        fn alerts<All: Alerts>(answer: All) -> impl ::core::iter::IntoIterator<Item = ::wasmill_sdk::Alert> {
+            answer.all()
+        }
     }
 }
 
