@@ -23,6 +23,11 @@ class Unit(unittest.TestCase):
     def test_hours_are_those_of_the_place(self):
         self.assertIsNone(watch(login("2026-01-05T22:00"), configure({"utc_offset_minutes": -300})))
 
+    def test_days_are_those_that_the_operator_names(self):
+        sunday = login("2026-01-04T12:00")
+        self.assertIsNone(watch(sunday, configure({"days": ["sat", "sun"]})))
+        self.assertEqual(watch(sunday, configure({})).key, "ann")
+
     def test_nothing_but_logins_is_told(self):
         self.assertIsNone(watch(Event("logout", "ann", None, 0), configure({})))
         self.assertIsNone(watch(Event(None, None, None, 0), configure({})))
