@@ -198,7 +198,7 @@ fn assert_faults_are_contained(language: &Language) {
     wasmill(&desk, &["plugin", "build", "faulty"]);
     let plugin = language.harness(&folder);
     let event = |text: &str| json!({ "text": text }).to_string();
-    let run = plugin.assert_deterministic(&["fine", "THROW", "LOOP", "PRINT", "NOTHING", "fine"].map(event));
+    let run = plugin.assert_deterministic(["fine", "THROW", "LOOP", "PRINT", "NOTHING", "fine"].map(event));
     run.event(0).assert_unchanged();
     run.event(1).assert_rejected("trap").assert_reason("this went wrong");
     run.event(2).assert_rejected("fuel");

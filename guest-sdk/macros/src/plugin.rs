@@ -205,18 +205,14 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
     let place = Span::call_site().located_at(answer.span());
     let call = quote_spanned!(place=> |fields| #name(fields #settings));
     let host = quote!(&::wasmill_sdk::state::Host);
-    let evaluate = match state {
+    let (what_fits, evaluate) = match state {
         None => {
             let call = quote_spanned!(place=> |fields| alerts(#name(fields #settings)));
-            let alerts = alerts();
-            quote! {
-                #alerts
-                ::wasmill_sdk::__private::run::evaluate::<#fields, _>(view, #call)
-            }
+            (Some(alerts()), quote!(::wasmill_sdk::__private::run::evaluate::<#fields, _>(view, #call)))
         }
         Some(_) => {
             let call = quote_spanned!(place=> |events, state| #name(events, state #settings));
-            quote!(::wasmill_sdk::__private::run::evaluate_batch(view, host, #call))
+            (None, quote!(::wasmill_sdk::__private::run::evaluate_batch(view, host, #call)))
         }
     };
     match kind {
@@ -255,6 +251,7 @@ fn run(kind: Kind, name: &Ident, signature: &Signature) -> TokenStream {
                     settings: &Self::Settings,
                     host: #host,
                 ) -> ::wasmill_sdk::Evaluation {
+                    #what_fits
                     let _ = (settings, host);
                     #evaluate
                 }
