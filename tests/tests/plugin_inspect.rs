@@ -63,7 +63,8 @@ fn inspect_tells_people_in_lines() {
         "reads      key: text",
         "state      of version 1",
         "           state: needed, NOT granted (bytes by key",
-        ": no variable and no argument",
+        "import     wasmill:plugin/types@0.1.0: types alone",
+        "wasmill:plugin/log@0.1.0: lines of the log, limited by limits.log_lines",
     ] {
         assert!(ran.stdout.contains(line), "{line}: {}", ran.stdout);
     }
