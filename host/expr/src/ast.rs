@@ -23,14 +23,14 @@ pub(crate) enum Node {
     Negate(Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
-    Relation(Relation, Box<[Expr; 2]>),
-    Arithmetic(Arithmetic, Box<[Expr; 2]>),
+    Relation(Relation, Box<Expr>, Box<Expr>),
+    Arithmetic(Arithmetic, Box<Expr>, Box<Expr>),
     /// Condition, value if true, value if false.
-    Choose(Box<[Expr; 3]>),
+    Choose(Box<Expr>, Box<Expr>, Box<Expr>),
     Has(Vec<String>),
     Size(Box<Expr>),
     /// Receiver and argument.
-    Method(Method, Box<[Expr; 2]>),
+    Method(Method, Box<Expr>, Box<Expr>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Expr {
             Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Relation(..) | Node::Has(_) | Node::Method(..) => {
                 Some("a boolean")
             }
-            Node::Path(_) | Node::Choose(_) => None,
+            Node::Path(_) | Node::Choose(..) => None,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! `has(a)` and `a == null` ask only whether something is there, so they share whatever column of `a` is read anyway.
 
 use crate::ast::{Expr, Method, Node, Relation};
-use crate::error::Failure;
+use crate::error::{Failure, Refusal, Refused};
 use crate::eval::by_length;
 use crate::limits::COLUMNS_MAX;
 use crate::needle::Needle;
@@ -27,14 +27,14 @@ pub(crate) fn compile(source: &str, wanted: Wanted) -> Result<(Term, Vec<Column>
     compile_parsed(source, wanted).map_err(|failure| CompileError::new(source, *failure))
 }
 
-fn compile_parsed(source: &str, wanted: Wanted) -> Compiled<(Term, Vec<Column>)> {
+#[inline(never)]
+fn compile_parsed(source: &str, wanted: Wanted) -> Result<(Term, Vec<Column>), Box<Failure>> {
     let expr = parser::parse(source)?;
-    // Presence tests take whatever column of their field there is, so a first pass finds the columns of all other uses.
-    let mut compiler = Compiler { columns: Vec::new(), pass: Pass::FindColumns };
-    compiler.root(&expr, wanted)?;
-    compiler.pass = Pass::Build;
-    let root = compiler.root(&expr, wanted)?;
-    Ok((root, compiler.columns))
+    let mut compiler = Compiler { columns: Vec::new(), pass: Pass::FindColumns, refusal: Refusal::default() };
+    match compiler.both_passes(&expr, wanted) {
+        Ok(root) => Ok((root, compiler.columns)),
+        Err(refused) => Err(compiler.refusal.failure(refused)),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +43,22 @@ enum Pass {
     Build,
 }
 
-type Compiled<T> = Result<T, Box<Failure>>;
+type Compiled<T> = Result<T, Refused>;
 
 struct Compiler {
     columns: Vec<Column>,
     pass: Pass,
+    refusal: Refusal,
 }
 
 impl Compiler {
+    /// Presence tests take whatever column of their field there is, so a first pass finds the columns of all other uses.
+    fn both_passes(&mut self, expr: &Expr, wanted: Wanted) -> Compiled<Term> {
+        self.root(expr, wanted)?;
+        self.pass = Pass::Build;
+        self.root(expr, wanted)
+    }
+
     fn root(&mut self, expr: &Expr, wanted: Wanted) -> Compiled<Term> {
         match wanted {
             Wanted::Value => self.term(expr),
@@ -66,15 +74,14 @@ impl Compiler {
             Node::Not(inner) => self.test(inner).map(|test| Test::Not(Box::new(test))),
             Node::And(operands) => self.tests(operands).map(Test::And),
             Node::Or(operands) => self.tests(operands).map(Test::Or),
-            Node::Choose(parts) => {
-                let [condition, yes, no] = &**parts;
+            Node::Choose(condition, yes, no) => {
                 Ok(Test::Choose(Box::new([self.test(condition)?, self.test(yes)?, self.test(no)?])))
             }
             Node::Has(keys) => self.presence(expr.at, keys).map(Test::Has),
-            Node::Relation(relation, sides) => self.relation(*relation, &sides[0], &sides[1]),
-            Node::Method(method, sides) => self.method(*method, &sides[0], &sides[1]),
+            Node::Relation(relation, left, right) => self.relation(*relation, left, right),
+            Node::Method(method, receiver, argument) => self.method(*method, receiver, argument),
             Node::Literal(_) | Node::List(_) | Node::Negate(_) | Node::Arithmetic(..) | Node::Size(_) => {
-                Err(Failure::new(expr.at, Problem::NotBoolean(expr.description().unwrap_or("this"))))
+                Err(self.refusal.at(expr.at, Problem::NotBoolean(expr.description().unwrap_or("this"))))
             }
         }
     }
@@ -92,12 +99,13 @@ impl Compiler {
         match &expr.node {
             Node::Literal(constant) => Ok(Term::Constant(constant.clone())),
             Node::Path(keys) => self.slot(expr.at, keys, Kind::Json).map(Term::Json),
-            Node::List(items) => list_constant(items).map(Term::Constant),
+            Node::List(items) => self.list_constant(items).map(Term::Constant),
             Node::Negate(inner) => self.term(inner).map(|term| Term::Negate(Box::new(term))),
             Node::Size(inner) => self.term(inner).map(|term| Term::Size(Box::new(term))),
-            Node::Arithmetic(operation, sides) => self.operands(sides).map(|terms| Term::Arithmetic(*operation, terms)),
-            Node::Choose(parts) => {
-                let [condition, yes, no] = &**parts;
+            Node::Arithmetic(operation, left, right) => {
+                self.operands(left, right).map(|terms| Term::Arithmetic(*operation, terms))
+            }
+            Node::Choose(condition, yes, no) => {
                 Ok(Term::Choose(Box::new((self.test(condition)?, [self.term(yes)?, self.term(no)?]))))
             }
             Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Has(_) | Node::Relation(..) | Node::Method(..) => {
@@ -107,13 +115,18 @@ impl Compiler {
     }
 
     /// The sides of an arithmetic operator.
-    fn operands(&mut self, sides: &[Expr; 2]) -> Compiled<Box<[Term; 2]>> {
-        for side in sides {
+    fn operands(&mut self, left: &Expr, right: &Expr) -> Compiled<Box<[Term; 2]>> {
+        for side in [left, right] {
             if matches!(side.node, Node::Literal(Constant::Text(_)) | Node::List(_)) {
-                return Err(Failure::not_supported(side.at, "concatenation is", "compare the parts one by one"));
+                return Err(self.refusal.not_supported(side.at, "concatenation is", "compare the parts one by one"));
             }
         }
-        Ok(Box::new([self.term(&sides[0])?, self.term(&sides[1])?]))
+        self.pair(left, right)
+    }
+
+    #[inline(never)]
+    fn pair(&mut self, left: &Expr, right: &Expr) -> Compiled<Box<[Term; 2]>> {
+        Ok(Box::new([self.term(left)?, self.term(right)?]))
     }
 
     fn relation(&mut self, relation: Relation, left: &Expr, right: &Expr) -> Compiled<Test> {
@@ -135,7 +148,7 @@ impl Compiler {
         };
         match test {
             Some(test) => Ok(test),
-            None => Ok(Test::Equals(Box::new([self.term(left)?, self.term(right)?]))),
+            None => self.pair(left, right).map(Test::Equals),
         }
     }
 
@@ -162,7 +175,7 @@ impl Compiler {
         };
         match test {
             Some(test) => Ok(test),
-            None => Ok(Test::Ordered(order, Box::new([self.term(left)?, self.term(right)?]))),
+            None => self.pair(left, right).map(|terms| Test::Ordered(order, terms)),
         }
     }
 
@@ -182,7 +195,7 @@ impl Compiler {
 
     fn element(&mut self, element: &Expr, container: &Expr) -> Compiled<Test> {
         let Node::List(items) = &container.node else {
-            return Ok(Test::In(Box::new([self.term(element)?, self.term(container)?])));
+            return self.pair(element, container).map(Test::In);
         };
         if let (Node::Path(keys), false) = (&element.node, items.is_empty()) {
             if let Some(texts) = texts(items) {
@@ -202,7 +215,7 @@ impl Compiler {
 
     fn method(&mut self, method: Method, receiver: &Expr, argument: &Expr) -> Compiled<Test> {
         if method == Method::Matches {
-            let pattern = Box::new(pattern(argument)?);
+            let pattern = Box::new(self.pattern(argument)?);
             return match &receiver.node {
                 Node::Path(keys) => {
                     let slot = self.slot(receiver.at, keys, Kind::Text)?;
@@ -225,7 +238,10 @@ impl Compiler {
             Node::Literal(Constant::Text(_)) => self.term(expr),
             _ => {
                 let term = self.term(expr)?; // a problem further in is the more telling one
-                expr.description().map_or(Ok(term), |what| Err(Failure::new(expr.at, Problem::NotText(what))))
+                match expr.description() {
+                    Some(what) => Err(self.refusal.at(expr.at, Problem::NotText(what))),
+                    None => Ok(term),
+                }
             }
         }
     }
@@ -237,7 +253,7 @@ impl Compiler {
             return Ok(Slot::new(index));
         }
         if self.columns.len() == COLUMNS_MAX {
-            return Err(Failure::new(at, Problem::TooManyColumns));
+            return Err(self.refusal.at(at, Problem::TooManyColumns));
         }
         self.columns.push(Column { path, kind });
         Ok(Slot::new(self.columns.len() - 1))
@@ -253,6 +269,30 @@ impl Compiler {
             Some(index) => Ok(Slot::new(index)),
             None => self.slot(at, keys, Kind::Json),
         }
+    }
+
+    /// A list outside of `in` is a constant.
+    fn list_constant(&mut self, items: &[Expr]) -> Compiled<Constant> {
+        let mut constants = Vec::with_capacity(items.len());
+        for item in items {
+            constants.push(match &item.node {
+                Node::Literal(constant) => constant.clone(),
+                Node::List(inner) => self.list_constant(inner)?,
+                _ => {
+                    let instead = "write literals, or put the list directly after `in`";
+                    return Err(self.refusal.not_supported(item.at, "computed elements in a list are", instead));
+                }
+            });
+        }
+        Ok(Constant::List(constants.into()))
+    }
+
+    fn pattern(&mut self, argument: &Expr) -> Compiled<Pattern> {
+        let Node::Literal(Constant::Text(pattern)) = &argument.node else {
+            let instead = "write the pattern as a text, so that it is checked before any event comes";
+            return Err(self.refusal.not_supported(argument.at, "a computed pattern is", instead));
+        };
+        Pattern::new(pattern).map_err(|why| self.refusal.at(argument.at, Problem::BadPattern(why)))
     }
 }
 
@@ -296,28 +336,4 @@ fn floats(items: &[Expr]) -> Option<Box<[f64]>> {
         floats.push(exact_float(constant)?);
     }
     Some(floats.into())
-}
-
-/// A list outside of `in` is a constant.
-fn list_constant(items: &[Expr]) -> Compiled<Constant> {
-    let mut constants = Vec::with_capacity(items.len());
-    for item in items {
-        constants.push(match &item.node {
-            Node::Literal(constant) => constant.clone(),
-            Node::List(inner) => list_constant(inner)?,
-            _ => {
-                let instead = "write literals, or put the list directly after `in`";
-                return Err(Failure::not_supported(item.at, "computed elements in a list are", instead));
-            }
-        });
-    }
-    Ok(Constant::List(constants.into()))
-}
-
-fn pattern(argument: &Expr) -> Compiled<Pattern> {
-    let Node::Literal(Constant::Text(pattern)) = &argument.node else {
-        let instead = "write the pattern as a text, so that it is checked before any event comes";
-        return Err(Failure::not_supported(argument.at, "a computed pattern is", instead));
-    };
-    Pattern::new(pattern).map_err(|why| Failure::new(argument.at, Problem::BadPattern(why)))
 }

@@ -9,50 +9,66 @@ const DIGITS_MAX: usize = 800;
 /// Infinite beyond the range of doubles; `None` when the text is no number.
 pub(crate) fn parse(text: &str) -> Option<f64> {
     let magnitude = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = match magnitude.find(['e', 'E']) {
-        Some(at) => (&magnitude[..at], parse_exponent(&magnitude[at + 1..])?),
-        None => (magnitude, 0),
+    let bytes = magnitude.as_bytes();
+    let mantissa_end = bytes.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(bytes.len());
+    let (mantissa, exponent) = bytes.split_at(mantissa_end);
+    let exponent = match exponent {
+        [] => 0,
+        [_, exponent @ ..] => parse_exponent(exponent)?,
     };
     let decimal = Decimal::read(mantissa, exponent)?;
     let float = decimal.exact().unwrap_or_else(|| decimal.nearest());
     Some(if magnitude.len() < text.len() { -float } else { float })
 }
 
-fn parse_exponent(text: &str) -> Option<i32> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+fn parse_exponent(text: &[u8]) -> Option<i32> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     // Beyond any double, however many digits stand before it in a text of less than 2 GB.
-    let value =
-        digits.bytes().fold(0_i32, |value, byte| value.saturating_mul(10).saturating_add(i32::from(byte - b'0')));
-    Some(if text.starts_with('-') { -value } else { value })
+    let add = |value: i32, byte: &u8| value.saturating_mul(10).saturating_add(i32::from(byte - b'0'));
+    let value = digits.iter().fold(0, add);
+    Some(if negative { -value } else { value })
 }
 
 /// A number as digits times a power of ten.
 struct Decimal<'t> {
     /// The digits from the first that is not zero, with the dot if it comes later.
-    digits: &'t str,
+    digits: &'t [u8],
     /// How many digits that are.
     count: usize,
     exponent: i32,
 }
 
 impl<'t> Decimal<'t> {
-    fn read(mantissa: &'t str, exponent: i32) -> Option<Self> {
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {
+    fn read(mantissa: &'t [u8], exponent: i32) -> Option<Self> {
+        let (mut after_dot, mut has_dot, mut first, mut count) = (0_i32, false, mantissa.len(), 0);
+        for (place, byte) in mantissa.iter().enumerate() {
+            match byte {
+                b'.' if !has_dot => has_dot = true,
+                b'0'..=b'9' => {
+                    after_dot = after_dot.saturating_add(i32::from(has_dot));
+                    if count == 0 && *byte != b'0' {
+                        first = place;
+                    }
+                    count += usize::from(first < mantissa.len());
+                }
+                _ => return None,
+            }
+        }
+        if mantissa.len() == usize::from(has_dot) {
             return None;
         }
-        let digits = mantissa.trim_start_matches(['0', '.']);
-        let count = digits.len() - usize::from(digits.contains('.'));
-        let after_dot = i32::try_from(fraction.len()).unwrap_or(i32::MAX);
+        let digits = mantissa.get(first..).unwrap_or_default();
         Some(Self { digits, count, exponent: exponent.saturating_sub(after_dot) })
     }
 
     fn digits(&self) -> impl Iterator<Item = u32> + 't {
-        self.digits.bytes().filter(|byte| *byte != b'.').map(|byte| u32::from(byte - b'0'))
+        self.digits.iter().filter(|byte| **byte != b'.').map(|byte| u32::from(byte - b'0'))
     }
 
     /// The double, when both parts are doubles themselves, so that one operation rounds once.

@@ -1,7 +1,7 @@
 //! What can be wrong with an expression, when it is compiled and when it is evaluated.
 
-use crate::limits;
 use crate::pattern::PatternError;
+use crate::{limits, parts};
 use std::fmt;
 
 /// Why an expression was refused, and where.
@@ -24,21 +24,29 @@ pub struct CompileError {
 const EXCERPT_SIDE: usize = 50;
 
 impl CompileError {
+    #[cold]
+    #[inline(never)]
     pub(crate) fn new(source: &str, failure: Failure) -> Self {
         let Failure { at, problem } = failure;
         let before = source.get(..at).unwrap_or(source);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before[line_start..].chars().count();
-        let hidden = column.saturating_sub(EXCERPT_SIDE);
-        let mut excerpt = String::new();
-        for character in source[line_start..].chars().skip(hidden).take(2 * EXCERPT_SIDE) {
-            match character {
-                '\n' => break,
-                // A tab or another control character would move the caret away from its place.
-                _ => excerpt.push(if character.is_control() { ' ' } else { character }),
+        let (mut line, mut line_start) = (1, 0);
+        for (place, byte) in before.bytes().enumerate() {
+            if byte == b'\n' {
+                (line, line_start) = (line + 1, place + 1);
             }
         }
-        let line = 1 + before.bytes().filter(|&byte| byte == b'\n').count();
+        let column = parts::from(before, line_start).chars().count();
+        let hidden = column.saturating_sub(EXCERPT_SIDE);
+        let mut excerpt = String::new();
+        for (nth, character) in parts::from(source, line_start).chars().enumerate() {
+            if character == '\n' || nth == hidden + 2 * EXCERPT_SIDE {
+                break;
+            }
+            if nth >= hidden {
+                // A tab or another control character would move the caret away from its place.
+                excerpt.push(if character.is_control() { ' ' } else { character });
+            }
+        }
         Self { problem, byte: before.len(), line, column: column + 1, excerpt: (excerpt, column - hidden) }
     }
 }
@@ -57,10 +65,38 @@ impl Failure {
     pub(crate) fn new(at: usize, problem: Problem) -> Box<Self> {
         Box::new(Self { at, problem })
     }
+}
+
+/// The failure of whoever walks over a source or its tree, whose steps answer [`Refused`]. A box is then handed over in one register;
+/// with the failure beside it, a component would need twice the code for that.
+#[derive(Debug, Default)]
+pub(crate) struct Refusal(Option<Box<Failure>>);
+
+/// There is a [`Refusal`].
+#[derive(Debug)]
+pub(crate) struct Refused;
+
+impl Refusal {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn at(&mut self, at: usize, problem: Problem) -> Refused {
+        self.set(Failure::new(at, problem))
+    }
 
     #[cold]
-    pub(crate) fn not_supported(at: usize, what: &'static str, instead: &'static str) -> Box<Self> {
-        Self::new(at, Problem::NotSupported { what, instead })
+    #[inline(never)]
+    pub(crate) fn not_supported(&mut self, at: usize, what: &'static str, instead: &'static str) -> Refused {
+        self.at(at, Problem::NotSupported { what, instead })
+    }
+
+    pub(crate) fn set(&mut self, failure: Box<Failure>) -> Refused {
+        self.0 = Some(failure);
+        Refused
+    }
+
+    /// What was refused.
+    pub(crate) fn failure(self, _: Refused) -> Box<Failure> {
+        self.0.expect("whoever refuses says why")
     }
 }
 
@@ -72,21 +108,25 @@ impl fmt::Display for CompileError {
     }
 }
 
+// Written into the messages, which would take twice the code with a number to be put in.
+const _: () = assert!(limits::SOURCE_BYTES_MAX == 65536 && limits::DEPTH_MAX == 64);
+const _: () = assert!(limits::NODES_MAX == 8192 && limits::COLUMNS_MAX == 256);
+
 /// What is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
     /// Longer than [`limits::SOURCE_BYTES_MAX`].
-    #[error("the expression has {0} bytes, and {max} are allowed; split it into several", max = limits::SOURCE_BYTES_MAX)]
+    #[error("the expression has {0} bytes, and 65536 are allowed; split it into several")]
     TooLong(usize),
     /// Nested deeper than [`limits::DEPTH_MAX`].
-    #[error("nested deeper than {max} levels here; split the expression into several", max = limits::DEPTH_MAX)]
+    #[error("nested deeper than 64 levels here; split the expression into several")]
     TooDeep,
     /// More parts than [`limits::NODES_MAX`].
-    #[error("more than {max} literals, path keys and operators; split the expression into several", max = limits::NODES_MAX)]
+    #[error("more than 8192 literals, path keys and operators; split the expression into several")]
     TooManyNodes,
     /// More columns than [`limits::COLUMNS_MAX`].
-    #[error("more than {max} different fields are read; split the expression into several", max = limits::COLUMNS_MAX)]
+    #[error("more than 256 different fields are read; split the expression into several")]
     TooManyColumns,
     /// Something else should stand here.
     #[error("expected {expected}, found {found}")]

@@ -30,8 +30,8 @@ fn text(token: &str) -> Result<Value<'_>, EvalError> {
 }
 
 fn number(token: &str) -> Result<Value<'_>, EvalError> {
-    let negative = token.starts_with('-');
-    let digits = &token[usize::from(negative)..];
+    let digits = token.strip_prefix('-').unwrap_or(token);
+    let negative = digits.len() < token.len();
     match natural(digits, 10) {
         Some(magnitude) if negative && magnitude <= 1 << 63 => Ok(Value::Int((magnitude as i64).wrapping_neg())),
         Some(magnitude) if !negative => Ok(i64::try_from(magnitude).map_or(Value::UInt(magnitude), Value::Int)),
@@ -43,14 +43,14 @@ fn number(token: &str) -> Result<Value<'_>, EvalError> {
 pub(crate) fn unescape(inner: &str) -> Result<Cow<'_, str>, EvalError> {
     let Some(first) = inner.find('\\') else { return Ok(Cow::Borrowed(inner)) };
     let mut text = String::with_capacity(inner.len());
-    let (plain, mut rest) = inner.split_at(first);
+    let (plain, mut rest) = inner.split_at_checked(first).unwrap_or_default();
     text.push_str(plain);
     while let Some(escape) = rest.strip_prefix('\\') {
         let (character, after) = escaped_character(escape)?;
         text.push(character);
         // Not `find`, which makes ready for longer ways than there are between escapes.
         let next = after.bytes().position(|byte| byte == b'\\').unwrap_or(after.len());
-        let (plain, tail) = after.split_at(next);
+        let (plain, tail) = after.split_at_checked(next).unwrap_or_default();
         text.push_str(plain);
         rest = tail;
     }
@@ -61,8 +61,8 @@ pub(crate) fn unescape(inner: &str) -> Result<Cow<'_, str>, EvalError> {
 pub fn unescaped(inner: &str) -> impl Iterator<Item = char> {
     let mut rest = inner;
     std::iter::from_fn(move || {
-        let character = rest.chars().next()?;
-        let after = &rest[character.len_utf8()..];
+        let mut characters = rest.chars();
+        let (character, after) = (characters.next()?, characters.as_str());
         let (character, after) = if character == '\\' { escaped_character(after).ok()? } else { (character, after) };
         rest = after;
         Some(character)
@@ -71,8 +71,9 @@ pub fn unescaped(inner: &str) -> impl Iterator<Item = char> {
 
 /// The character that an escape stands for, and what follows; `escape` begins after the backslash.
 fn escaped_character(escape: &str) -> Result<(char, &str), EvalError> {
-    let kind = escape.chars().next().ok_or(EvalError::Malformed)?;
-    let after = &escape[kind.len_utf8()..];
+    let mut characters = escape.chars();
+    let kind = characters.next().ok_or(EvalError::Malformed)?;
+    let after = characters.as_str();
     let character = match kind {
         '"' | '\\' | '/' => kind,
         'b' => '\u{8}',

@@ -1,8 +1,8 @@
 //! Source text into tokens, by CEL's lexical rules.
 
-use crate::Problem;
 use crate::error::Failure;
 use crate::literal::{self, Quotes};
+use crate::{Problem, parts};
 
 /// A token and where it begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,6 +96,8 @@ const SYMBOLS: [(&str, Symbol); 24] = [
     (">", Symbol::Greater),
 ];
 
+type Read<'s> = Result<Token<'s>, Box<Failure>>;
+
 /// Reads one token at a time.
 #[derive(Debug)]
 pub(crate) struct Lexer<'s> {
@@ -112,38 +114,44 @@ impl<'s> Lexer<'s> {
     pub(crate) fn next(&mut self) -> Result<Lexeme<'s>, Box<Failure>> {
         self.skip_blanks();
         let at = self.at;
-        self.token().map(|token| Lexeme { at, token }).map_err(|problem| Failure::new(at, problem))
+        Ok(Lexeme { at, token: self.token()? })
     }
 
-    fn token(&mut self) -> Result<Token<'s>, Problem> {
-        let rest = self.rest();
-        match rest.bytes().next() {
-            None => Ok(Token::End),
-            Some(b'0'..=b'9') => self.number(),
-            Some(b'.') if rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) => self.number(),
-            Some(b'"' | b'\'') => self.text(0, false),
-            Some(b'`') => self.quoted_name(),
-            Some(b'_' | b'a'..=b'z' | b'A'..=b'Z') => self.word(),
+    fn token(&mut self) -> Read<'s> {
+        match self.bytes() {
+            [] => Ok(Token::End),
+            [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..] => self.number(),
+            [b'"' | b'\'', ..] => self.text(0, false),
+            [b'`', ..] => self.quoted_name(),
+            [b'_' | b'a'..=b'z' | b'A'..=b'Z', ..] => self.word(),
             _ => self.symbol(),
         }
     }
 
     fn rest(&self) -> &'s str {
-        &self.source[self.at..]
+        parts::from(self.source, self.at)
+    }
+
+    fn bytes(&self) -> &'s [u8] {
+        self.source.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     fn skip_blanks(&mut self) {
+        let mut in_comment = false;
         loop {
-            let blanks = self.rest().find(|c| !matches!(c, ' ' | '\t' | '\n' | '\x0c' | '\r'));
-            self.at += blanks.unwrap_or(self.rest().len());
-            if !self.rest().starts_with("//") {
-                return;
+            match self.bytes() {
+                [] => return,
+                [b'/', b'/', ..] => in_comment = true,
+                [b'\n', ..] => in_comment = false,
+                [b' ' | b'\t' | b'\x0c' | b'\r', ..] => {}
+                _ if in_comment => {}
+                _ => return,
             }
-            self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+            self.at += 1;
         }
     }
 
-    fn symbol(&mut self) -> Result<Token<'s>, Problem> {
+    fn symbol(&mut self) -> Read<'s> {
         let rest = self.rest();
         for (spelling, symbol) in &SYMBOLS {
             if rest.starts_with(spelling) {
@@ -160,57 +168,66 @@ impl<'s> Lexer<'s> {
             _ if !found.is_ascii() => "put names with such letters in backquotes, and text in quotes",
             _ => "put text in quotes",
         };
-        Err(Problem::NoOperator { found, advice })
+        Err(self.failure(Problem::NoOperator { found, advice }))
     }
 
-    fn word(&mut self) -> Result<Token<'s>, Problem> {
-        let rest = self.rest();
-        let length = word_length(rest);
-        let word = &rest[..length];
-        if rest[length..].starts_with(['"', '\'']) {
-            match word {
-                "r" | "R" => return self.text(1, true),
-                "b" | "B" | "br" | "bR" | "Br" | "BR" => {
-                    return Err(Problem::NotSupported { what: "bytes are", instead: "write a text, without the b" });
-                }
-                _ => {}
+    fn word(&mut self) -> Read<'s> {
+        match self.bytes() {
+            [b'r' | b'R', b'"' | b'\'', ..] => return self.text(1, true),
+            [b'b' | b'B', b'"' | b'\'', ..] | [b'b' | b'B', b'r' | b'R', b'"' | b'\'', ..] => {
+                let (what, instead) = ("bytes are", "write a text, without the b");
+                return Err(self.failure(Problem::NotSupported { what, instead }));
             }
+            _ => {}
         }
-        self.at += length;
+        let rest = self.rest();
+        let word = parts::until(rest, word_length(rest));
+        self.at += word.len();
         Ok(Token::Word(word))
     }
 
     /// A name between backquotes. CEL allows letters, digits and a few signs there; this takes any printable text, since
     /// JSON keys are any text.
-    fn quoted_name(&mut self) -> Result<Token<'s>, Problem> {
-        let inner = &self.rest()[1..];
-        let end = inner.find(['`', '\n']).filter(|&end| inner.as_bytes()[end] == b'`');
-        let name = &inner[..end.ok_or(Problem::UnclosedText("backquote"))?];
+    fn quoted_name(&mut self) -> Read<'s> {
+        let closed = parts::from(self.rest(), 1).split_once('`').filter(|(name, _)| !name.contains('\n'));
+        let Some((name, _)) = closed else { return Err(self.failure(Problem::UnclosedText("backquote"))) };
         if name.is_empty() {
-            return Err(Problem::Unexpected { expected: "a name between the backquotes", found: "nothing".to_owned() });
+            let (expected, found) = ("a name between the backquotes", "nothing".to_owned());
+            return Err(self.failure(Problem::Unexpected { expected, found }));
         }
         self.at += name.len() + 2;
         Ok(Token::Quoted(name))
     }
 
-    fn text(&mut self, prefix: usize, raw: bool) -> Result<Token<'s>, Problem> {
-        let (quotes, body) = Quotes::open(&self.rest()[prefix..]);
-        let length = quotes.length(body, raw).ok_or(Problem::UnclosedText(quotes.name()))?;
-        self.at = self.source.len() - body.len() + length + quotes.width();
-        let text = Text { body: &body[..length], raw };
-        text.value()?; // an unknown escape is told here, where the text begins
+    fn text(&mut self, prefix: usize, raw: bool) -> Read<'s> {
+        let (quotes, body) = Quotes::open(parts::from(self.rest(), prefix));
+        let Some(length) = quotes.length(body, raw) else {
+            return Err(self.failure(Problem::UnclosedText(quotes.name())));
+        };
+        let text = Text { body: parts::until(body, length), raw };
+        // An unknown escape is told here, where the text begins.
+        text.value().map_err(|problem| self.failure(problem))?;
+        self.at += prefix + length + 2 * quotes.width();
         Ok(Token::Text(text))
     }
 
-    fn number(&mut self) -> Result<Token<'s>, Problem> {
-        let (token, length) = literal::number(self.rest())?;
-        self.at += length;
-        let rest = self.rest();
-        if word_length(rest) > 0 {
-            let found = rest[..word_length(rest)].chars().take(16).collect();
-            return Err(Problem::Unexpected { expected: "an operator after the number", found });
+    fn number(&mut self) -> Read<'s> {
+        let (token, length) = literal::number(self.rest()).map_err(|kind| self.failure(Problem::BadNumber(kind)))?;
+        let rest = parts::from(self.rest(), length);
+        let behind = word_length(rest);
+        if behind > 0 {
+            let found = parts::until(rest, behind.min(16)).to_owned();
+            return Err(self.failure(Problem::Unexpected { expected: "an operator after the number", found }));
         }
+        self.at += length;
         Ok(token)
+    }
+
+    /// The failure of the token that begins here.
+    #[cold]
+    #[inline(never)]
+    fn failure(&self, problem: Problem) -> Box<Failure> {
+        Failure::new(self.at, problem)
     }
 }
 

@@ -21,6 +21,7 @@ mod literal;
 mod needle;
 mod numbers;
 mod parser;
+mod parts;
 mod path;
 mod pattern;
 mod program;

@@ -11,18 +11,22 @@ mod parse;
 use crate::limits::{self, PATTERN_STATES_MAX};
 use automaton::Automaton;
 
+// Written into the messages, as in the crate's other ones.
+const _: () =
+    assert!(limits::PATTERN_BYTES_MAX == 1024 && PATTERN_STATES_MAX == 1024 && limits::PATTERN_DEPTH_MAX == 32);
+
 /// What is wrong with a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
     /// Longer than [`limits::PATTERN_BYTES_MAX`].
-    #[error("it has more than {max} bytes; split it into several", max = limits::PATTERN_BYTES_MAX)]
+    #[error("it has more than 1024 bytes; split it into several")]
     TooLong,
     /// More states than [`PATTERN_STATES_MAX`].
-    #[error("it needs more than {PATTERN_STATES_MAX} states; repeat less often, or split it into several")]
+    #[error("it needs more than 1024 states; repeat less often, or split it into several")]
     TooLarge,
     /// Nested deeper than [`limits::PATTERN_DEPTH_MAX`].
-    #[error("its groups are nested deeper than {max} levels", max = limits::PATTERN_DEPTH_MAX)]
+    #[error("its groups are nested deeper than 32 levels")]
     TooDeep,
     /// `)` without `(`.
     #[error("a `)` has no `(`; write `\\)` for the character")]
@@ -132,10 +136,10 @@ impl Pattern {
     #[inline]
     pub(crate) fn find(&self, text: &str, bytes_max: usize) -> Option<bool> {
         let end = text.floor_char_boundary(bytes_max);
-        let is_whole = end == text.len();
+        let (start, is_whole) = (text.get(..end).unwrap_or_default(), end == text.len());
         match &self.0 {
-            Engine::Automaton(automaton) => automaton.find(&text[..end], is_whole),
-            Engine::Program(program) => program.find(&text[..end], is_whole, bytes_max),
+            Engine::Automaton(automaton) => automaton.find(start, is_whole),
+            Engine::Program(program) => program.find(start, is_whole, bytes_max),
         }
     }
 }

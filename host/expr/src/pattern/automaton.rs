@@ -91,7 +91,7 @@ impl Automaton {
                     *class
                 }
                 None => {
-                    let character = text[at..].chars().next().unwrap_or_default();
+                    let character = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or_default();
                     at += character.len_utf8();
                     self.class_of_other(character)
                 }
@@ -202,15 +202,28 @@ fn firsts_of_others(states: &[State]) -> Vec<char> {
     let mut firsts = vec![FIRST_OF_OTHERS];
     for state in states {
         if let State::Take(set) = state {
-            let ends = set.ranges.iter().flat_map(|(first, last)| [Some(*first), (*last..=char::MAX).nth(1)]);
-            for first in ends.flatten().filter(|first| *first > FIRST_OF_OTHERS) {
-                // The library's sort would be 4 kB of every plugin.
-                let place = firsts.partition_point(|before| *before < first);
-                if firsts.get(place) != Some(&first) {
-                    firsts.insert(place, first);
-                }
+            for (first, last) in &set.ranges {
+                insert(&mut firsts, *first);
+                insert(&mut firsts, after(*last));
             }
         }
     }
     firsts
+}
+
+/// The next character, over the gap of the surrogates; none of those beyond ASCII after the last one.
+fn after(character: char) -> char {
+    match character {
+        '\u{d7ff}' => '\u{e000}',
+        _ => char::from_u32(u32::from(character) + 1).unwrap_or_default(),
+    }
+}
+
+/// Puts a character beyond ASCII into its place. The library's sort would be 4 kB of every plugin.
+#[inline(never)]
+fn insert(firsts: &mut Vec<char>, first: char) {
+    let place = firsts.partition_point(|before| *before < first);
+    if first > FIRST_OF_OTHERS && firsts.get(place) != Some(&first) {
+        firsts.insert(place, first);
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::{Assertion, PatternError, Set, State};
 use crate::limits::{PATTERN_BYTES_MAX, PATTERN_DEPTH_MAX, PATTERN_STATES_MAX};
-use crate::literal;
+use crate::{literal, parts};
 
 /// Parses a whole pattern.
 pub(super) fn parse(source: &str) -> Parsed<Vec<State>> {
@@ -89,7 +89,7 @@ impl<'s> Parser<'s> {
             self.take('?'); // fewest first or most first finds the same matches
             let after = self.rest;
             // What is repeated, without this operator.
-            let repeated = &source[..source.len() - operator.len()];
+            let repeated = parts::until(source, source.len() - operator.len());
             self.copies(start, repeated, flags, least, most)?;
             self.rest = after;
         }
@@ -149,11 +149,12 @@ impl<'s> Parser<'s> {
 
     /// A number; one beyond the states there can be is as good as any other such.
     fn count(&mut self) -> Option<usize> {
-        let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = self.rest.split_at(digits);
-        self.rest = rest;
-        let add = |sum: usize, digit: u8| (sum * 10 + usize::from(digit - b'0')).min(PATTERN_STATES_MAX + 1);
-        (digits > 0).then(|| number.bytes().fold(0, add))
+        let mut count = None;
+        while let Some(digit @ b'0'..=b'9') = self.rest.bytes().next() {
+            self.next();
+            count = Some((count.unwrap_or(0) * 10 + usize::from(digit - b'0')).min(PATTERN_STATES_MAX + 1));
+        }
+        count
     }
 
     fn part(&mut self) -> Parsed<()> {
@@ -275,10 +276,12 @@ impl<'s> Parser<'s> {
 
     /// A class by its POSIX name, `[:alpha:]`, after its bracket.
     fn posix_class(&mut self, set: &mut Set) -> Parsed<()> {
-        let (name, rest) = self.rest[1..].split_once(':').ok_or(PatternError::PosixClass)?;
+        self.take(':');
+        let (name, rest) = self.rest.split_once(':').ok_or(PatternError::PosixClass)?;
         self.rest = rest.strip_prefix(']').ok_or(PatternError::PosixClass)?;
         let (name, negated) = name.strip_prefix('^').map_or((name, false), |name| (name, true));
-        extend(set, class(posix(name).ok_or(PatternError::PosixClass)?, negated));
+        let (_, ranges) = POSIX.iter().find(|(known, _)| *known == name).ok_or(PatternError::PosixClass)?;
+        extend(set, class(ranges, negated));
         Ok(())
     }
 
@@ -317,8 +320,9 @@ impl<'s> Parser<'s> {
     }
 
     fn next(&mut self) -> Option<char> {
-        let character = self.rest.chars().next()?;
-        self.rest = &self.rest[character.len_utf8()..];
+        let mut rest = self.rest.chars();
+        let character = rest.next()?;
+        self.rest = rest.as_str();
         Some(character)
     }
 
@@ -373,23 +377,20 @@ fn extend(set: &mut Set, class: Set) {
     set.ranges.push((first, char::MAX));
 }
 
-/// The ranges of a POSIX class, in order.
-fn posix(name: &str) -> Option<&'static [(char, char)]> {
-    Some(match name {
-        "alnum" => &[('0', '9'), ('A', 'Z'), ('a', 'z')],
-        "alpha" => &[('A', 'Z'), ('a', 'z')],
-        "ascii" => &[('\0', '\x7f')],
-        "blank" => &[('\t', '\t'), (' ', ' ')],
-        "cntrl" => &[('\0', '\x1f'), ('\x7f', '\x7f')],
-        "digit" => &[('0', '9')],
-        "graph" => &[('!', '~')],
-        "lower" => &[('a', 'z')],
-        "print" => &[(' ', '~')],
-        "punct" => &[('!', '/'), (':', '@'), ('[', '`'), ('{', '~')],
-        "space" => &[('\t', '\r'), (' ', ' ')],
-        "upper" => &[('A', 'Z')],
-        "word" => &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')],
-        "xdigit" => &[('0', '9'), ('A', 'F'), ('a', 'f')],
-        _ => return None,
-    })
-}
+/// POSIX classes by their names, and their ranges in order.
+const POSIX: [(&str, &[(char, char)]); 14] = [
+    ("alnum", &[('0', '9'), ('A', 'Z'), ('a', 'z')]),
+    ("alpha", &[('A', 'Z'), ('a', 'z')]),
+    ("ascii", &[('\0', '\x7f')]),
+    ("blank", &[('\t', '\t'), (' ', ' ')]),
+    ("cntrl", &[('\0', '\x1f'), ('\x7f', '\x7f')]),
+    ("digit", &[('0', '9')]),
+    ("graph", &[('!', '~')]),
+    ("lower", &[('a', 'z')]),
+    ("print", &[(' ', '~')]),
+    ("punct", &[('!', '/'), (':', '@'), ('[', '`'), ('{', '~')]),
+    ("space", &[('\t', '\r'), (' ', ' ')]),
+    ("upper", &[('A', 'Z')]),
+    ("word", &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')]),
+    ("xdigit", &[('0', '9'), ('A', 'F'), ('a', 'f')]),
+];
