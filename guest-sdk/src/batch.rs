@@ -365,7 +365,9 @@ impl<'a> Slots<'a> {
     /// When there is no field `i`, as do all getters.
     #[inline]
     pub fn state(&self, i: usize) -> State {
-        assert!(i < self.len(), "no field {i}: the config names {}", self.len());
+        if i >= self.len() {
+            no_field(i, self.len());
+        }
         self.state_unchecked(i)
     }
 
@@ -425,6 +427,12 @@ impl<'a> Slots<'a> {
         // SAFETY: as for the slot.
         unsafe { state(self.view.states, self.first + i) }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_field(i: usize, fields: usize) -> ! {
+    panic!("no field {i}: the config names {fields}")
 }
 
 #[cold]

@@ -152,14 +152,16 @@ impl From<&FixedField> for Field {
 /// assert!(check_path(r"kubernetes.labels.app\.name").is_ok());
 /// assert!(check_path("a..b").is_err());
 /// ```
+#[inline(never)]
 pub fn check_path(path: &str) -> Result<(), String> {
     let mut key_is_empty = true;
-    let mut chars = path.chars();
-    while let Some(char) = chars.next() {
-        match char {
-            '.' if key_is_empty => break,
-            '.' => key_is_empty = true,
-            '\\' if !matches!(chars.next(), Some('.' | '\\')) => {
+    // Whatever matters here is ASCII.
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'.' if key_is_empty => break,
+            b'.' => key_is_empty = true,
+            b'\\' if !matches!(bytes.next(), Some(b'.' | b'\\')) => {
                 return Err(format!("the path `{path}` has a backslash that is not before a dot or a backslash"));
             }
             _ => key_is_empty = false,

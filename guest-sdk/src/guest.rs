@@ -6,6 +6,7 @@ use crate::field::{Field, Kind, Lookup};
 use crate::libc;
 use crate::log::Level;
 use crate::plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
+use crate::run::leave;
 use crate::state::{DueKeys, Values, Writes};
 use crate::verdict::Verdicts;
 use bindings::shared::wasmill::plugin::{log as host_log, state as host_state, types};
@@ -53,14 +54,19 @@ impl<P: Plugin> bindings::plugin::exports::wasmill::plugin::plugin::Guest for Ex
 impl<P: Validator> bindings::validator::exports::wasmill::plugin::validator::Guest for Exported<P> {
     fn validate(batch: types::Batch) -> types::Verdicts {
         let plugin = loaded::<P>();
-        answered(verdicts_out(plugin.validate(&batch_in(plugin, batch))))
+        let batch = batch_in(plugin, batch);
+        let verdicts = plugin.validate(&batch);
+        leave(batch);
+        answered(verdicts_out(verdicts))
     }
 }
 
 impl<P: Enricher> bindings::enricher::exports::wasmill::plugin::enricher::Guest for Exported<P> {
     fn enrich(batch: types::Batch) -> types::Columns {
         let plugin = loaded::<P>();
-        let crate::Columns { text, slots, states } = plugin.enrich(&batch_in(plugin, batch));
+        let batch = batch_in(plugin, batch);
+        let crate::Columns { text, slots, states } = plugin.enrich(&batch);
+        leave(batch);
         answered(types::Columns { text, slots, states })
     }
 }
@@ -68,7 +74,10 @@ impl<P: Enricher> bindings::enricher::exports::wasmill::plugin::enricher::Guest 
 impl<P: Alerter> bindings::alerter::exports::wasmill::plugin::alerter::Guest for Exported<P> {
     fn evaluate(batch: types::Batch) -> types::Evaluation {
         let plugin = loaded::<P>();
-        answered(evaluation_out(plugin.evaluate(&batch_in(plugin, batch))))
+        let batch = batch_in(plugin, batch);
+        let evaluation = plugin.evaluate(&batch);
+        leave(batch);
+        answered(evaluation_out(evaluation))
     }
 }
 
@@ -126,8 +135,11 @@ fn configure<P: Plugin>(config: &str) -> Result<types::Manifest, String> {
     let loaded = Loaded::<P>::configure(config)?;
     let manifest = manifest_out(loaded.manifest());
     match P::place().set(loaded) {
-        true => Ok(manifest),
-        false => Err("the plugin is configured already; a new config takes a new instance".to_owned()),
+        Ok(()) => Ok(manifest),
+        Err(second) => {
+            leave(second);
+            Err("the plugin is configured already; a new config takes a new instance".to_owned())
+        }
     }
 }
 

@@ -120,14 +120,15 @@ impl<P: Plugin> Place<P> {
         Place(Mutex::new(None))
     }
 
-    /// Whether it was free.
-    pub fn set(&self, plugin: Loaded<P>) -> bool {
+    /// # Errors
+    /// With the plugin, if there is one already.
+    pub fn set(&self, plugin: Loaded<P>) -> Result<(), Loaded<P>> {
         let mut place = self.lock();
-        let is_free = place.is_none();
-        if is_free {
-            *place = Some(Box::leak(Box::new(plugin)));
+        if place.is_some() {
+            return Err(plugin);
         }
-        is_free
+        *place = Some(Box::leak(Box::new(plugin)));
+        Ok(())
     }
 
     pub fn get(&self) -> Option<&'static Loaded<P>> {

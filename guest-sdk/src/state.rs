@@ -54,6 +54,7 @@ mod windows;
 use std::cell::OnceCell;
 use std::fmt;
 
+use crate::run::leave;
 use crate::words;
 use due::Due;
 use entries::Entries;
@@ -180,11 +181,20 @@ impl<'h> State<'h> {
     /// The clock at each event.
     #[inline]
     pub fn clocks(&self) -> &[i64] {
-        self.clocks.get_or_init(|| {
-            let clocks = self.host.clocks();
-            assert!(clocks.len() == self.times.len(), "the host sends a clock for each event");
-            clocks
-        })
+        match self.clocks.get() {
+            Some(clocks) => clocks,
+            None => self.ask_clocks(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ask_clocks(&self) -> &[i64] {
+        let clocks = self.host.clocks();
+        assert!(clocks.len() == self.times.len(), "the host sends a clock for each event");
+        // There are none yet. (`get_or_init` would bring a message for the case that there are.)
+        let _set = self.clocks.set(clocks);
+        self.clocks.get().map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The key of these bytes, at most 1024 unless the operator allows more. The same bytes are the same key.
@@ -304,10 +314,13 @@ impl<'h> State<'h> {
 
     /// Hands what was put to the host.
     pub(crate) fn finish(self) {
-        let writes = self.entries.into_writes();
+        let State { host, clocks, keys, entries, due, .. } = self;
+        leave((clocks, keys, due));
+        let writes = entries.into_writes();
         if !writes.keys.is_empty() {
-            self.host.store(&writes);
+            host.store(&writes);
         }
+        leave(writes);
     }
 
     /// Notes that a key wakes, which may be within the batch.

@@ -73,13 +73,19 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     }
 }
 
+/// Appends a text, where that is cold: the library's way is compiled for speed wherever it is called.
+#[inline(never)]
+pub(crate) fn push(to: &mut String, text: &str) {
+    to.push_str(text);
+}
+
 /// Texts one after the other. (`concat` is four times as large, and `format!` is at each of its places.)
 #[cold]
 #[inline(never)]
 pub(crate) fn joined(texts: &[&str]) -> String {
     let mut all = String::new();
     for text in texts {
-        all.push_str(text);
+        push(&mut all, text);
     }
     all
 }

@@ -5,6 +5,7 @@
 //! its config has no float parser either.
 
 use super::value::Value;
+use crate::words::push;
 
 /// Objects and arrays inside each other; as many as the host allows.
 const DEPTH_MAX: usize = 128;
@@ -47,24 +48,17 @@ impl<'j> Parser<'j> {
     fn object(&mut self, depth: usize) -> Result<Value<'j>, String> {
         let start = self.at;
         let mut members: Vec<(String, Value<'j>)> = Vec::new();
-        self.at += 1;
-        self.space();
-        if !self.step(b'}') {
-            loop {
-                self.space();
-                let key = self.string()?;
-                self.space();
-                self.expect(b':', "a colon was expected")?;
-                if members.iter().any(|(known, _)| *known == key) {
-                    return Err(format!("`{key}` is there twice"));
-                }
-                members.push((key, self.value(depth + 1)?));
-                self.space();
-                if self.step(b'}') {
-                    break;
-                }
-                self.expect(b',', "a comma or brace was expected")?;
+        let mut is_open = self.opens(b'}');
+        while is_open {
+            self.space();
+            let key = self.string()?;
+            self.space();
+            self.expect(b':', "a colon was expected")?;
+            if members.iter().any(|(known, _)| *known == key) {
+                return Err(format!("`{key}` is there twice"));
             }
+            members.push((key, self.value(depth + 1)?));
+            is_open = self.goes_on(b'}', "a comma or brace was expected")?;
         }
         Ok(Value::Object { members, token: self.since(start) })
     }
@@ -72,19 +66,30 @@ impl<'j> Parser<'j> {
     fn array(&mut self, depth: usize) -> Result<Value<'j>, String> {
         let start = self.at;
         let mut elements = Vec::new();
-        self.at += 1;
-        self.space();
-        if !self.step(b']') {
-            loop {
-                elements.push(self.value(depth + 1)?);
-                self.space();
-                if self.step(b']') {
-                    break;
-                }
-                self.expect(b',', "a comma or bracket was expected")?;
-            }
+        let mut is_open = self.opens(b']');
+        while is_open {
+            elements.push(self.value(depth + 1)?);
+            is_open = self.goes_on(b']', "a comma or bracket was expected")?;
         }
         Ok(Value::Array { elements, token: self.since(start) })
+    }
+
+    /// Whether what opens here has anything in it before it is closed.
+    fn opens(&mut self, end: u8) -> bool {
+        self.at += 1;
+        self.space();
+        !self.step(end)
+    }
+
+    /// Whether there is more of it.
+    #[inline(never)]
+    fn goes_on(&mut self, end: u8, why: &str) -> Result<bool, String> {
+        self.space();
+        if self.step(end) {
+            return Ok(false);
+        }
+        self.expect(b',', why)?;
+        Ok(true)
     }
 
     fn number(&mut self) -> Result<Value<'j>, String> {
@@ -120,12 +125,12 @@ impl<'j> Parser<'j> {
             while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..0x20)) {
                 self.at += 1;
             }
-            string.push_str(self.since(start));
+            push(&mut string, self.since(start));
             if self.step(b'"') {
                 return Ok(string);
             }
             if self.step(b'\\') {
-                string.push(self.escape()?);
+                push(&mut string, self.escape()?.encode_utf8(&mut [0; 4]));
             } else if self.peek().is_some() {
                 return Err(self.error("a control character is not escaped"));
             } else {
@@ -160,14 +165,22 @@ impl<'j> Parser<'j> {
         char::from_u32(code).ok_or_else(|| self.error("a surrogate stands alone"))
     }
 
+    #[inline(never)]
     fn four_hex(&mut self) -> Result<u32, String> {
+        let start = self.at;
         let mut code = 0;
-        for _ in 0..4 {
-            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
-            code = 16 * code + digit.ok_or_else(|| self.error("four hexadecimal digits were expected"))?;
+        while let Some(digit) = self.hex_digit()
+            && self.at < start + 4
+        {
+            code = 16 * code + digit;
             self.at += 1;
         }
-        Ok(code)
+        if self.at == start + 4 { Ok(code) } else { Err(self.error("four hexadecimal digits were expected")) }
+    }
+
+    #[inline(never)]
+    fn hex_digit(&self) -> Option<u32> {
+        self.peek().and_then(|byte| char::from(byte).to_digit(16))
     }
 
     #[inline(never)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 
 use super::schema::Schema;
-use crate::words::joined;
+use crate::words::{joined, push};
 
 /// A value of a config.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,8 +59,12 @@ impl Value<'_> {
 }
 
 /// What is wrong with a config, and where.
+// A box, since it passes through every function that reads a part of a config.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
+pub struct ConfigError(Box<Mistake>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Mistake {
     /// Keys and indexes, the innermost first.
     path: Vec<String>,
     why: String,
@@ -70,7 +74,13 @@ impl ConfigError {
     /// An error at the value at hand.
     #[cold]
     pub fn new(why: impl Into<String>) -> Self {
-        ConfigError { path: Vec::new(), why: why.into() }
+        ConfigError::at_hand(why.into())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at_hand(why: String) -> Self {
+        ConfigError(Box::new(Mistake { path: Vec::new(), why }))
     }
 
     /// "expected this, found that".
@@ -81,12 +91,18 @@ impl ConfigError {
         ConfigError::new(joined(&["expected ", what, ", found ", before, value, after]))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn missing(key: &str) -> Self {
+        ConfigError::new(format!("`{key}` is missing"))
+    }
+
     /// The same error, inside of this key.
     #[must_use]
     #[cold]
     #[inline(never)]
     pub fn inside(mut self, key: &str) -> Self {
-        self.path.push(key.to_owned());
+        self.0.path.push(key.to_owned());
         self
     }
 
@@ -94,16 +110,16 @@ impl ConfigError {
     #[cold]
     #[inline(never)]
     fn inside_element(self, index: usize) -> Self {
-        self.inside(&index.to_string())
+        self.inside(&format!("{index}"))
     }
 
     /// As a sentence.
     pub(crate) fn sentence(&self) -> String {
         let mut path = String::new();
-        for key in self.path.iter().rev() {
+        for key in self.0.path.iter().rev() {
             path = joined(&[&path, if path.is_empty() { "`" } else { "." }, key]);
         }
-        joined(&[&path, if path.is_empty() { "" } else { "`: " }, &self.why])
+        joined(&[&path, if path.is_empty() { "" } else { "`: " }, &self.0.why])
     }
 }
 
@@ -273,8 +289,8 @@ impl<T: FromConfig> FromConfig for Vec<T> {
         };
         // One by one, as below: the adapters of `collect` are 2 kB.
         let mut list = Vec::with_capacity(elements.len());
-        for (index, element) in elements.into_iter().enumerate() {
-            list.push(T::from_value(element).map_err(|error| error.inside_element(index))?);
+        for element in elements {
+            list.push(T::from_value(element).map_err(|error| error.inside_element(list.len()))?);
         }
         Ok(list)
     }
@@ -363,7 +379,7 @@ impl<'j> Object<'j> {
     pub fn take<T: FromConfig>(&mut self, key: &str) -> Result<T, ConfigError> {
         match self.find(key) {
             Some(value) => T::from_value(value).map_err(|error| error.inside(key)),
-            None => T::when_absent().ok_or_else(|| ConfigError::new(format!("`{key}` is missing"))),
+            None => T::when_absent().ok_or_else(|| ConfigError::missing(key)),
         }
     }
 
@@ -449,8 +465,11 @@ pub fn variant(value: &Value<'_>, names: &[&str]) -> Result<usize, ConfigError> 
 }
 
 fn choice(words: &[&str]) -> String {
-    match words {
-        [] => "nothing can be set here".to_owned(),
-        words => format!("write {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")),
+    let mut choice = String::new();
+    for (nth, word) in words.iter().enumerate() {
+        push(&mut choice, if nth == 0 { "write `" } else { "` or `" });
+        push(&mut choice, word);
     }
+    push(&mut choice, if words.is_empty() { "nothing can be set here" } else { "`" });
+    choice
 }

@@ -1,6 +1,7 @@
 //! What stands under the keys of a batch: a list for each part of it, as they come from the host and go back to it.
 
 use super::{DueKeys, Life, NEVER, Values, Writes};
+use crate::run::leave;
 use crate::words;
 
 /// As the event that wrote an entry: none.
@@ -131,10 +132,13 @@ impl Entries {
         }
         let Entries { bytes, places, has_moved, expires, wakes, numbers, events, peaks, .. } = self;
         let (values, ends) = if has_moved {
-            gathered(&bytes, &places)
+            let gathered = gathered(&bytes, &places);
+            leave(bytes);
+            gathered
         } else {
             (bytes, places.iter().map(|place| place.start + place.length).collect())
         };
+        leave(places);
         Writes { keys: numbers, events, values: Values { bytes: values, ends, expires, wakes }, peaks }
     }
 
@@ -171,6 +175,7 @@ impl Entries {
 }
 
 /// Appends a list, which is nearly always the first one.
+#[inline(never)]
 fn append<T>(to: &mut Vec<T>, mut list: Vec<T>) {
     if to.is_empty() {
         *to = list;

@@ -62,8 +62,15 @@ impl Keys {
         if self.ends.len() * 2 >= self.places.len() {
             self.grow();
         }
-        let start = self.start(self.ends.len());
         append(&mut self.bytes);
+        self.take_in()
+    }
+
+    /// The key of the bytes that are behind those of the other keys.
+    // There once, however many functions append bytes.
+    #[inline(never)]
+    fn take_in(&mut self) -> Key {
+        let start = self.start(self.ends.len());
         let hash = hash(&self.bytes[start..]);
         let mask = self.places.len() - 1;
         let mut place = hash as usize & mask;
