@@ -28,7 +28,7 @@ struct Match {
 }
 
 /// The alerts about a batch.
-// Inlined it would slow down the loop for rules that remember nothing.
+// Both this and the loop over the rules by themselves, so that what each needs for an event stays in registers.
 #[inline(never)]
 pub(crate) fn evaluate(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules) -> Vec<(u32, Alert)> {
     let undecided = Undecided::default();
@@ -62,6 +62,7 @@ pub(crate) fn evaluate(events: &Events<'_, Event<'_>>, state: &mut State<'_>, ru
 }
 
 /// Asks every rule about every event.
+#[inline(never)]
 fn find(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules, undecided: &Undecided) -> Vec<Match> {
     let mut matches = Vec::with_capacity(events.len());
     for (event, fields) in events.iter() {
@@ -78,6 +79,8 @@ fn find(events: &Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules, un
 }
 
 /// The key and the value of an event that a rule matches; `None`: it has no value for the rule to count.
+// Inlined it would slow down the loop for events that match no rule.
+#[inline(never)]
 fn remember(rule: &Rule, columns: Columns<'_>, state: &mut State<'_>) -> Option<(Option<Key>, u64)> {
     let Some(memory) = &rule.memory else { return Some((None, 0)) };
     let value = memory.value(&columns)?;

@@ -24,16 +24,18 @@ impl FromConfig for Duration {
 }
 
 fn parse(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let unit_ns = match unit.trim_start() {
+    let count = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, unit) = text.split_at_checked(count).filter(|(digits, _)| !digits.is_empty())?;
+    let unit_ns = match unit.trim_ascii_start() {
         "ms" => 1_000_000,
         "s" => 1_000_000_000,
         "m" => 60_000_000_000,
         "h" => 3_600_000_000_000,
         _ => return None,
     };
-    let number = number.parse::<i64>().ok()?;
+    // What is too long stays that. The library's parser would be 700 bytes more.
+    let add = |number: i64, digit: u8| (number * 10 + i64::from(digit - b'0')).min(LONGEST_NS);
+    let number = digits.bytes().fold(0, add);
     (number <= LONGEST_NS / unit_ns).then(|| Duration { ns: number * unit_ns })
 }
 

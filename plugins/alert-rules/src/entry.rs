@@ -47,10 +47,12 @@ impl Entry {
 
     /// Writes what is to be stored.
     pub(crate) fn save(&self, bytes: &mut Vec<u8>) {
+        let mut numbers = [0; 20];
+        numbers[..8].copy_from_slice(&self.newest.to_le_bytes());
+        numbers[8..16].copy_from_slice(&self.quiet_until.to_le_bytes());
+        numbers[16..].copy_from_slice(&self.suppressed.to_le_bytes());
         bytes.clear();
-        bytes.extend_from_slice(&self.newest.to_le_bytes());
-        bytes.extend_from_slice(&self.quiet_until.to_le_bytes());
-        bytes.extend_from_slice(&self.suppressed.to_le_bytes());
+        bytes.extend_from_slice(&numbers);
         self.words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
     }
 

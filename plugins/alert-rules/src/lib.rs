@@ -14,7 +14,6 @@ mod rules;
 mod template;
 mod watch;
 
-use columns::{Columns, Undecided};
 use wasmill_sdk::state::State;
 use wasmill_sdk::{Evaluation, Events, Fields, Slots};
 
@@ -32,21 +31,7 @@ pub struct Event<'a> {
 /// The alerts of the rules, of each event first those about keys that are absent, then in the order of the rules.
 #[wasmill_sdk::alerter(state = 1)]
 pub fn raise_alerts(events: Events<'_, Event<'_>>, state: &mut State<'_>, rules: &Rules) -> Evaluation {
-    if rules.keep_state {
-        return Evaluation { alerts: batch::evaluate(&events, state, rules) };
-    }
-    let mut evaluation = Evaluation::default();
-    let undecided = Undecided::default();
-    for (event, Event { slots }) in events.iter() {
-        let columns = Columns::new(slots, &undecided);
-        for rule in rules.iter() {
-            if rule.when.matches(&columns) {
-                evaluation.alerts.push((event as u32, rule.alert_at_once(columns)));
-            }
-        }
-    }
-    undecided.tell();
-    evaluation
+    Evaluation { alerts: batch::evaluate(&events, state, rules) }
 }
 
 #[cfg(test)]

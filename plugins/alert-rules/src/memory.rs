@@ -31,6 +31,7 @@ impl Memory {
     ///
     /// # Errors
     /// A sentence about the rule.
+    #[inline(never)]
     pub(crate) fn compile(settings: &RuleSettings, registry: &mut Registry) -> Result<Option<Self>, String> {
         let (what, within, field) = match (&settings.rate, &settings.distinct, &settings.absent) {
             (None, None, None) => (What::Every, None, ""),

@@ -3,7 +3,7 @@
 use crate::columns::{Columns, Registry};
 use crate::config::{Labels, RuleSettings, Settings, SeveritySetting};
 use crate::memory::Memory;
-use crate::template::{Known, Scope, Template, text_of};
+use crate::template::{Known, Scope, Template, digits, text_of};
 use crate::watch::{Facts, What};
 use wasmill_expr::Program;
 use wasmill_sdk::{Alert, Field, Prepare, Severity};
@@ -95,15 +95,15 @@ impl Rule {
     pub(crate) fn alert(&self, key: String, columns: Columns<'_>, facts: Facts) -> Alert {
         let known = Known { columns, key: &key, facts };
         let summary = self.summary.render(&known, SUMMARY_BYTES_MAX);
-        let mut alert = Alert::new(self.name.clone(), key.clone(), self.severity, summary);
+        let mut labels = Vec::with_capacity(self.labels.len());
         for (name, value) in &self.labels {
-            alert = alert.label(name.clone(), value.render(&known, LABEL_BYTES_MAX));
+            labels.push((name.clone(), value.render(&known, LABEL_BYTES_MAX)));
         }
         let says_so = self.labels.iter().any(|(name, _)| name == SUPPRESSED);
         if facts.suppressed > 0 && !says_so {
-            alert = alert.label(SUPPRESSED, facts.suppressed.to_string());
+            labels.push((SUPPRESSED.to_owned(), digits(facts.suppressed.into())));
         }
-        alert
+        Alert { rule: self.name.clone(), key, severity: self.severity, summary, labels }
     }
 }
 
@@ -120,7 +120,7 @@ impl Prepare for Rules {
         let mut registry = Registry::default();
         let mut rules: Vec<Rule> = Vec::with_capacity(config.rules.len());
         for settings in &config.rules {
-            check_name(&settings.name).map_err(|why| wrong("a rule's name", &settings.name, why))?;
+            check_name("a rule's name", &settings.name)?;
             if rules.iter().any(|other| other.name == settings.name) {
                 return Err(wrong("rule", &settings.name, "has the name of another one; give each its own"));
             }
@@ -146,48 +146,69 @@ fn compile(settings: &RuleSettings, registry: &mut Registry) -> Result<Rule, Str
     let mut when = Program::condition(&settings.when).map_err(|error| format!("`when`, {error}"))?;
     let slots: Vec<usize> = when.columns().iter().map(|column| registry.column(column)).collect();
     when.bind(&slots);
-    let key = match &settings.key {
-        Some(key) => Some(Template::key(key, registry).map_err(|why| wrong("its", "key", &why))?),
-        None => None,
+    // Filled part by part: where one is wrong, what is there already is let go of as a whole, and not piece by piece.
+    let mut rule = Rule {
+        when,
+        name: settings.name.clone(),
+        memory: None,
+        severity: settings.severity.into(),
+        key: None,
+        summary: Template::default(),
+        labels: Vec::new(),
     };
-    let memory = Memory::compile(settings, registry)?;
-    let scope = match memory.as_ref().map_or(What::Every, |memory| memory.watch.what) {
+    if let Some(key) = &settings.key {
+        rule.key = Some(named("its", "key", Template::key(key, registry))?);
+    }
+    rule.memory = Memory::compile(settings, registry)?;
+    let scope = match rule.memory.as_ref().map_or(What::Every, |memory| memory.watch.what) {
         What::Every => Scope::Event,
         What::Rate(_) | What::Distinct(_) => Scope::Window,
         What::Absent => Scope::Absent,
     };
-    let summary = Template::parse(&settings.summary, scope, registry).map_err(|why| wrong("its", "summary", &why))?;
-    let labels = labels(&settings.labels, scope, registry)?;
+    rule.summary = named("its", "summary", Template::parse(&settings.summary, scope, registry))?;
+    compile_labels(&settings.labels, scope, registry, &mut rule.labels)?;
     if registry.len() > COLUMNS_MAX {
         return Err(format!("with it the rules read more than {COLUMNS_MAX} fields; split them over several copies"));
     }
-    let (name, severity) = (settings.name.clone(), settings.severity.into());
-    Ok(Rule { when, name, memory, severity, key, summary, labels })
+    Ok(rule)
 }
 
-fn labels(settings: &Labels, scope: Scope, registry: &mut Registry) -> Result<Vec<(String, Template)>, String> {
+#[inline(never)]
+fn compile_labels(
+    settings: &Labels,
+    scope: Scope,
+    registry: &mut Registry,
+    labels: &mut Vec<(String, Template)>,
+) -> Result<(), String> {
     if settings.0.len() > LABELS_MAX {
         return Err(format!("more than {LABELS_MAX} labels"));
     }
-    let mut labels = Vec::with_capacity(settings.0.len());
     for (name, value) in &settings.0 {
-        check_name(name).map_err(|why| wrong("its label", name, why))?;
-        let template = Template::parse(value, scope, registry).map_err(|why| wrong("its label", name, &why))?;
+        check_name("its label", name)?;
+        let template = named("its label", name, Template::parse(value, scope, registry))?;
         labels.push((name.clone(), template));
     }
-    Ok(labels)
+    Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), &'static str> {
-    if name.is_empty() {
-        Err("is empty")
+#[inline(never)]
+fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let why = if name.is_empty() {
+        "is empty"
     } else if name.len() > NAME_BYTES_MAX {
-        Err(NAME_TOO_LONG)
+        NAME_TOO_LONG
     } else if name.chars().any(char::is_control) {
-        Err("has a control character")
+        "has a control character"
     } else {
-        Ok(())
-    }
+        return Ok(());
+    };
+    Err(wrong(what, name, why))
+}
+
+/// A template, or what is wrong with the one that has this name.
+#[inline(never)]
+fn named(what: &str, name: &str, template: Result<Template, String>) -> Result<Template, String> {
+    template.map_err(|why| wrong(what, name, &why))
 }
 
 /// Says what is wrong with something that has a name.

@@ -15,7 +15,7 @@ pub(crate) const PLACEHOLDERS_MAX: usize = 64;
 const NOTHING: &str = "-";
 
 /// A parsed template.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Template(Vec<Part>);
 
 #[derive(Debug)]
@@ -79,12 +79,13 @@ pub(crate) struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn fact(&self, fact: Fact) -> String {
+    /// Appends a fact, see [`push`].
+    fn push_fact(&self, to: &mut Vec<u8>, fact: Fact, end: usize) -> bool {
         match fact {
-            Fact::Key => self.key.to_owned(),
-            Fact::Count => self.facts.count.to_string(),
-            Fact::Suppressed => self.facts.suppressed.to_string(),
-            Fact::LastSeen => format_rfc3339(self.facts.last_seen).as_str().to_owned(),
+            Fact::Key => push(to, self.key, end),
+            Fact::Count => push(to, &digits(self.facts.count), end),
+            Fact::Suppressed => push(to, &digits(self.facts.suppressed.into()), end),
+            Fact::LastSeen => push(to, format_rfc3339(self.facts.last_seen).as_str(), end),
         }
     }
 }
@@ -100,10 +101,12 @@ impl Template {
         }
         let mut template = Template(Vec::new());
         let mut rest = source;
-        while let Some(brace) = rest.find(['{', '}']) {
-            template.text(&rest[..brace]);
-            let at = source.len() - rest.len() + brace;
-            let (this, after) = rest[brace..].split_at(1);
+        while let Some(place) = brace(rest) {
+            // Split and not sliced: the panic of a slice tells of characters, and brings 7 kB of Unicode's tables into the component.
+            let (text, braced) = rest.split_at_checked(place).unwrap_or_default();
+            let (this, after) = braced.split_at_checked(1).unwrap_or_default();
+            template.text(text);
+            let at = source.len() - braced.len();
             rest = if let Some(after_both) = after.strip_prefix(this) {
                 template.text(this);
                 after_both
@@ -125,7 +128,7 @@ impl Template {
     /// # Errors
     /// As for [`Template::parse`].
     pub(crate) fn key(source: &str, registry: &mut Registry) -> Result<Self, String> {
-        if source.contains(['{', '}']) || source.len() > TEMPLATE_BYTES_MAX {
+        if brace(source).is_some() || source.len() > TEMPLATE_BYTES_MAX {
             return Self::parse(source, Scope::Key, registry);
         }
         let mut template = Template(Vec::new());
@@ -142,7 +145,7 @@ impl Template {
             let is_whole = match part {
                 Part::Text(text) => push(&mut rendered, text, bytes_max),
                 Part::Field(slot) => push_field(&mut rendered, &known.columns, *slot, bytes_max),
-                Part::Fact(fact) => push(&mut rendered, &known.fact(*fact), bytes_max),
+                Part::Fact(fact) => known.push_fact(&mut rendered, *fact, bytes_max),
             };
             if !is_whole {
                 break;
@@ -192,6 +195,18 @@ impl Template {
         self.0.push(Part::Field(registry.json(name)));
         Ok(())
     }
+}
+
+/// Where the first brace is.
+#[inline(never)]
+fn brace(text: &str) -> Option<usize> {
+    text.bytes().position(|byte| matches!(byte, b'{' | b'}'))
+}
+
+/// A number as it is shown.
+#[inline(never)]
+pub(crate) fn digits(number: u64) -> String {
+    format!("{number}") // `to_string` is 400 bytes more
 }
 
 /// Appends a field's value as it may be shown, see [`push`].
@@ -268,7 +283,9 @@ fn push_slowly(to: &mut Vec<u8>, characters: &mut dyn Iterator<Item = char>, end
 #[cold]
 #[inline(never)]
 fn wrong(source: &str, at: usize, why: &str) -> String {
-    format!("is wrong at column {}: {why}", source[..at].chars().count() + 1)
+    let is_first_of_character = |byte: &u8| byte & 0xc0 != 0x80;
+    let column = 1 + source.bytes().take(at).filter(is_first_of_character).count();
+    format!("is wrong at column {column}: {why}")
 }
 
 /// The text of bytes to which only whole characters were pushed.

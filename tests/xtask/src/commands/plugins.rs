@@ -16,14 +16,8 @@ pub(crate) const TARGET: &str = "wasm32-wasip2";
 /// A shipped plugin stays below this, so that it loads in well under a second.
 const PLUGIN_BYTES_MAX: u64 = 200_000 - 1;
 /// Plugins that may be larger, and why.
-const LARGER_PLUGINS: &[(&str, u64, &str)] = &[
-    ("validate-schema", 2_000_000, "patterns of JSON Schema have Unicode's classes, and are made into automata"),
-    (
-        "alert-rules",
-        260_000,
-        "it has the whole expression language with automata, and state with windows, timers and quiet times",
-    ),
-];
+const LARGER_PLUGINS: &[(&str, u64, &str)] =
+    &[("validate-schema", 2_000_000, "patterns of JSON Schema have Unicode's classes, and are made into automata")];
 
 /// A component that was built.
 pub(crate) struct Component {
