@@ -250,21 +250,31 @@ fn faults_in_python_are_those_of_their_event() {
     assert_faults_are_contained(&PYTHON);
 }
 
-#[test]
-fn golden_component_in_javascript_does_what_it_did_when_it_was_built() {
+/// The validator that a language's template made when the interface was new.
+fn assert_golden_does_what_it_did(language: &Language, name: &str) {
     let golden = root().join("tests/golden/0.1.0");
-    let packed = fs::File::open(golden.join("javascript/validator.wasm.gz")).expect("the component");
+    let packed = fs::File::open(golden.join(name).join("validator.wasm.gz")).expect("the component");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("validator.wasm");
     let mut whole = fs::File::create(&file).expect("a file");
     std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut whole).expect("it is unpacked");
     let events = fs::read_to_string(golden.join("events.jsonl")).expect("events");
     let events: Vec<&str> = events.lines().collect();
-    let run = Harness::new(file).run(&events).expect("it runs");
+    let run = Harness::new(file).limits((language.limits)()).run(&events).expect("it runs");
     run.event(0).assert_unchanged();
     run.event(2).assert_rejected("unknown_severity").assert_reason("`LOUD` is none of the severities known");
     run.event(3).assert_dropped();
     run.event(5).assert_rejected("wrong_type").assert_reason("the field `severity` is not text");
+}
+
+#[test]
+fn golden_component_in_javascript_does_what_it_did_when_it_was_built() {
+    assert_golden_does_what_it_did(&JAVASCRIPT, "javascript");
+}
+
+#[test]
+fn golden_component_in_python_does_what_it_did_when_it_was_built() {
+    assert_golden_does_what_it_did(&PYTHON, "python");
 }
 
 #[test]
