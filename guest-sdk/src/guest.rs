@@ -135,11 +135,8 @@ fn configure<P: Plugin>(config: &str) -> Result<types::Manifest, String> {
     let loaded = Loaded::<P>::configure(config)?;
     let manifest = manifest_out(loaded.manifest());
     match P::place().set(loaded) {
-        Ok(()) => Ok(manifest),
-        Err(second) => {
-            leave(second);
-            Err("the plugin is configured already; a new config takes a new instance".to_owned())
-        }
+        true => Ok(manifest),
+        false => Err("the plugin is configured already; a new config takes a new instance".to_owned()),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::alert::Evaluation;
 use crate::batch::{Batch, View};
 use crate::config::Prepare;
 use crate::field::{Field, FixedField, Kind, check_path};
+use crate::run::leave;
 use crate::state::Host;
 use crate::verdict::Verdicts;
 use crate::writer::{Columns, Writer};
@@ -120,15 +121,16 @@ impl<P: Plugin> Place<P> {
         Place(Mutex::new(None))
     }
 
-    /// # Errors
-    /// With the plugin, if there is one already.
-    pub fn set(&self, plugin: Loaded<P>) -> Result<(), Loaded<P>> {
+    /// Whether it was free.
+    pub fn set(&self, plugin: Loaded<P>) -> bool {
         let mut place = self.lock();
-        if place.is_some() {
-            return Err(plugin);
+        let is_free = place.is_none();
+        if is_free {
+            *place = Some(Box::leak(Box::new(plugin)));
+        } else {
+            leave(plugin);
         }
-        *place = Some(Box::leak(Box::new(plugin)));
-        Ok(())
+        is_free
     }
 
     pub fn get(&self) -> Option<&'static Loaded<P>> {
