@@ -1,7 +1,7 @@
 //! The functions themselves, under the names that the linker knows.
 
 use std::arch::wasm32::{memory_grow, memory_size};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{self, null_mut};
 use std::slice;
@@ -39,15 +39,15 @@ impl Memory for Linear {
 }
 
 /// For the one thread that a guest has.
-struct Alone<T>(UnsafeCell<T>);
+struct Alone<T>(T);
 
 // SAFETY: there is no other thread to share it with.
 unsafe impl<T> Sync for Alone<T> {}
 
-static HEAP: Alone<Heap<Linear>> = Alone(UnsafeCell::new(Heap::new(Linear)));
+static HEAP: Alone<UnsafeCell<Heap<Linear>>> = Alone(UnsafeCell::new(Heap::new(Linear)));
 
 /// What was printed since the last end of a line.
-static LINE: Alone<Vec<u8>> = Alone(UnsafeCell::new(Vec::new()));
+static LINE: Alone<Cell<Vec<u8>>> = Alone(Cell::new(Vec::new()));
 
 fn heap() -> &'static mut Heap<Linear> {
     // SAFETY: one thread, and no function of this module calls another while it has the heap.
@@ -132,21 +132,23 @@ unsafe extern "C" fn write(file: c_int, bytes: *const u8, count: usize) -> isize
     }
     // SAFETY: C's rules: there are so many bytes.
     let bytes = unsafe { slice::from_raw_parts(bytes, count) };
-    // SAFETY: one thread, and neither memory nor the log print anything.
-    let line = unsafe { &mut *LINE.0.get() };
-    for byte in bytes {
-        match byte {
-            b'\n' => log_line(line),
-            _ => line.push(*byte),
+    let mut line = LINE.0.take();
+    // Without memory nothing is printed: what Rust says of that comes here too.
+    if line.try_reserve(count).is_ok() {
+        for byte in bytes {
+            match byte {
+                b'\n' => log_line(&mut line),
+                _ => line.push(*byte),
+            }
         }
     }
+    LINE.0.set(line);
     count.cast_signed()
 }
 
 /// Logs what was printed and has no end yet.
 pub(crate) fn end_line() {
-    // SAFETY: as in `write`.
-    log_line(unsafe { &mut *LINE.0.get() });
+    log_line(&mut LINE.0.take());
 }
 
 fn log_line(line: &mut Vec<u8>) {
