@@ -6,7 +6,6 @@ use crate::field::{Field, Kind, Lookup};
 use crate::libc;
 use crate::log::Level;
 use crate::plugin::{Alerter, Enricher, Loaded, Manifest, Plugin, Validator};
-use crate::run::leave;
 use crate::state::{DueKeys, Values, Writes};
 use crate::verdict::Verdicts;
 use bindings::shared::wasmill::plugin::{log as host_log, state as host_state, types};
@@ -54,19 +53,14 @@ impl<P: Plugin> bindings::plugin::exports::wasmill::plugin::plugin::Guest for Ex
 impl<P: Validator> bindings::validator::exports::wasmill::plugin::validator::Guest for Exported<P> {
     fn validate(batch: types::Batch) -> types::Verdicts {
         let plugin = loaded::<P>();
-        let batch = batch_in(plugin, batch);
-        let verdicts = plugin.validate(&batch);
-        leave(batch);
-        answered(verdicts_out(verdicts))
+        answered(verdicts_out(plugin.validate(&batch_in(plugin, batch))))
     }
 }
 
 impl<P: Enricher> bindings::enricher::exports::wasmill::plugin::enricher::Guest for Exported<P> {
     fn enrich(batch: types::Batch) -> types::Columns {
         let plugin = loaded::<P>();
-        let batch = batch_in(plugin, batch);
-        let crate::Columns { text, slots, states } = plugin.enrich(&batch);
-        leave(batch);
+        let crate::Columns { text, slots, states } = plugin.enrich(&batch_in(plugin, batch));
         answered(types::Columns { text, slots, states })
     }
 }
@@ -74,10 +68,7 @@ impl<P: Enricher> bindings::enricher::exports::wasmill::plugin::enricher::Guest 
 impl<P: Alerter> bindings::alerter::exports::wasmill::plugin::alerter::Guest for Exported<P> {
     fn evaluate(batch: types::Batch) -> types::Evaluation {
         let plugin = loaded::<P>();
-        let batch = batch_in(plugin, batch);
-        let evaluation = plugin.evaluate(&batch);
-        leave(batch);
-        answered(evaluation_out(evaluation))
+        answered(evaluation_out(plugin.evaluate(&batch_in(plugin, batch))))
     }
 }
 

@@ -7,7 +7,6 @@ use crate::alert::Evaluation;
 use crate::batch::{Batch, View};
 use crate::config::Prepare;
 use crate::field::{Field, FixedField, Kind, check_path};
-use crate::run::leave;
 use crate::state::Host;
 use crate::verdict::Verdicts;
 use crate::writer::{Columns, Writer};
@@ -128,7 +127,8 @@ impl<P: Plugin> Place<P> {
         if is_free {
             *place = Some(Box::leak(Box::new(plugin)));
         } else {
-            leave(plugin);
+            // The instance is refused with it.
+            std::mem::forget(plugin);
         }
         is_free
     }

@@ -1,4 +1,4 @@
-//! The loops over a batch that the attributes call, and its end.
+//! The loops over a batch that the attributes call.
 
 use crate::alert::{Alert, Evaluation};
 use crate::batch::View;
@@ -78,12 +78,4 @@ pub fn evaluate_batch<'a, F: Fields<'a>>(
     assert!(evaluation.alerts.is_sorted_by_key(|(event, _)| *event), "alerts are in the order of their events");
     state.finish();
     evaluation
-}
-
-/// Lets go of what a guest has. Its instance ends with the batch, so that giving memory back piece by piece would be code and fuel for
-/// nothing; natively it is dropped.
-pub(crate) fn leave<T>(value: T) {
-    if cfg!(target_arch = "wasm32") {
-        std::mem::forget(value);
-    }
 }

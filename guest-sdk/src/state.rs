@@ -54,7 +54,6 @@ mod windows;
 use std::cell::OnceCell;
 use std::fmt;
 
-use crate::run::leave;
 use crate::words;
 use due::Due;
 use entries::Entries;
@@ -314,13 +313,10 @@ impl<'h> State<'h> {
 
     /// Hands what was put to the host.
     pub(crate) fn finish(self) {
-        let State { host, clocks, keys, entries, due, .. } = self;
-        leave((clocks, keys, due));
-        let writes = entries.into_writes();
+        let writes = self.entries.into_writes();
         if !writes.keys.is_empty() {
-            host.store(&writes);
+            self.host.store(&writes);
         }
-        leave(writes);
     }
 
     /// Notes that a key wakes, which may be within the batch.

@@ -4,7 +4,7 @@ use std::arch::wasm32::{memory_grow, memory_size};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{self, null_mut};
-use std::slice;
+use std::{mem, slice};
 
 use super::heap::{Heap, Memory, PAGE_BYTES};
 use crate::guest;
@@ -142,13 +142,16 @@ unsafe extern "C" fn write(file: c_int, bytes: *const u8, count: usize) -> isize
             }
         }
     }
-    LINE.0.set(line);
+    // Nothing is there to be dropped.
+    mem::forget(LINE.0.replace(line));
     count.cast_signed()
 }
 
 /// Logs what was printed and has no end yet.
 pub(crate) fn end_line() {
-    log_line(&mut LINE.0.take());
+    let mut line = LINE.0.take();
+    log_line(&mut line);
+    mem::forget(LINE.0.replace(line));
 }
 
 fn log_line(line: &mut Vec<u8>) {

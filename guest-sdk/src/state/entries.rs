@@ -1,7 +1,6 @@
 //! What stands under the keys of a batch: a list for each part of it, as they come from the host and go back to it.
 
 use super::{DueKeys, Life, NEVER, Values, Writes};
-use crate::run::leave;
 use crate::words;
 
 /// As the event that wrote an entry: none.
@@ -132,13 +131,10 @@ impl Entries {
         }
         let Entries { bytes, places, has_moved, expires, wakes, numbers, events, peaks, .. } = self;
         let (values, ends) = if has_moved {
-            let gathered = gathered(&bytes, &places);
-            leave(bytes);
-            gathered
+            gathered(&bytes, &places)
         } else {
             (bytes, places.iter().map(|place| place.start + place.length).collect())
         };
-        leave(places);
         Writes { keys: numbers, events, values: Values { bytes: values, ends, expires, wakes }, peaks }
     }
 
