@@ -141,6 +141,31 @@ fn vector_that_grows_alone_stays_where_it_is() {
 }
 
 #[test]
+fn batches_that_are_alike_need_no_more_memory_than_the_second_of_them() {
+    for seed in 0..20 {
+        let mut heap = Arena::heap();
+        let mut ends = Vec::new();
+        for _ in 0..300 {
+            // The same numbers for each batch: lists that grow and shrink beside one another, and end in any order.
+            let mut next = numbers(seed);
+            let mut used: Vec<usize> = (0..8).map(|_| heap.allocate(8, 1)).collect();
+            for _ in 0..100 {
+                let place = next(used.len());
+                // SAFETY: it is in use.
+                used[place] = unsafe { heap.resize(used[place], 1 << next(14)) };
+                assert_ne!(used[place], 0);
+            }
+            while !used.is_empty() {
+                // SAFETY: it is in use.
+                unsafe { heap.free(used.swap_remove(next(used.len()))) };
+            }
+            ends.push(heap.end);
+        }
+        assert!(ends[1..].iter().all(|end| *end == ends[1]), "seed {seed}: {ends:?}");
+    }
+}
+
+#[test]
 fn block_that_is_freed_is_used_again() {
     let mut heap = Arena::heap();
     let first = heap.allocate(1000, 1);

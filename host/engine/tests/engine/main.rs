@@ -18,6 +18,7 @@ mod limiting;
 mod loading;
 mod looking;
 mod printing;
+mod reusing;
 mod speed;
 mod state;
 mod wasi;
