@@ -154,6 +154,7 @@ pub(crate) fn end_line() {
     mem::forget(LINE.0.replace(line));
 }
 
+#[inline(never)]
 fn log_line(line: &mut Vec<u8>) {
     if str::from_utf8(line).is_err() {
         line.iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
