@@ -124,7 +124,8 @@ pub mod __private {
     pub use crate::guest::{Exported, bindings};
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::native::keys;
-    pub use crate::plugin::{Columnar, Place, Shape};
+    pub use crate::plugin::{Columnar, Shape};
     pub use crate::run;
+    pub use crate::run::Place;
     pub use crate::value::required;
 }

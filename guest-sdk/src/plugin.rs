@@ -1,12 +1,12 @@
 //! A plugin from its config to its answers: the same code in a guest and in native tests.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::alert::Evaluation;
 use crate::batch::{Batch, View};
 use crate::config::Prepare;
 use crate::field::{Field, FixedField, Kind, check_path};
+use crate::run::Place;
 use crate::state::Host;
 use crate::verdict::Verdicts;
 use crate::writer::{Columns, Writer};
@@ -108,44 +108,6 @@ pub struct Loaded<P: Plugin> {
     read_kinds: Vec<Kind>,
     write_kinds: Vec<Kind>,
     host: Host,
-}
-
-/// Where a component has its plugin once it is configured. (An `OnceLock` is a kilobyte of a small component.)
-#[doc(hidden)]
-pub struct Place<P: Plugin>(Mutex<Option<&'static Loaded<P>>>);
-
-impl<P: Plugin> Place<P> {
-    #[expect(clippy::new_without_default, reason = "it is the value of a static")]
-    pub const fn new() -> Self {
-        Place(Mutex::new(None))
-    }
-
-    /// Whether it was free.
-    pub fn set(&self, plugin: Loaded<P>) -> bool {
-        let mut place = self.lock();
-        let is_free = place.is_none();
-        if is_free {
-            *place = Some(Box::leak(Box::new(plugin)));
-        } else {
-            // The instance is refused with it.
-            std::mem::forget(plugin);
-        }
-        is_free
-    }
-
-    pub fn get(&self) -> Option<&'static Loaded<P>> {
-        *self.lock()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<&'static Loaded<P>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<P: Plugin> fmt::Debug for Place<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Place").field(&self.get()).finish()
-    }
 }
 
 impl<P: Plugin> fmt::Debug for Loaded<P> {

@@ -1,4 +1,7 @@
-//! The loops over a batch that the attributes call.
+//! What the attributes' code calls: the loops over a batch, and the place of a component's plugin.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::alert::{Alert, Evaluation};
 use crate::batch::View;
@@ -7,6 +10,7 @@ use crate::config::Prepare;
 use crate::events::Events;
 use crate::fields::Fields;
 use crate::output::Output;
+use crate::plugin::{Loaded, Plugin};
 use crate::state::{Host, State};
 use crate::verdict::{Answer, Verdicts};
 use crate::writer::Writer;
@@ -78,4 +82,41 @@ pub fn evaluate_batch<'a, F: Fields<'a>>(
     assert!(evaluation.alerts.is_sorted_by_key(|(event, _)| *event), "alerts are in the order of their events");
     state.finish();
     evaluation
+}
+
+/// Where a component has its plugin once it is configured. (An `OnceLock` is a kilobyte of a small component.)
+pub struct Place<P: Plugin>(Mutex<Option<&'static Loaded<P>>>);
+
+impl<P: Plugin> Place<P> {
+    #[expect(clippy::new_without_default, reason = "it is the value of a static")]
+    pub const fn new() -> Self {
+        Place(Mutex::new(None))
+    }
+
+    /// Whether it was free.
+    pub fn set(&self, plugin: Loaded<P>) -> bool {
+        let mut place = self.lock();
+        let is_free = place.is_none();
+        if is_free {
+            *place = Some(Box::leak(Box::new(plugin)));
+        } else {
+            // The instance is refused with it.
+            std::mem::forget(plugin);
+        }
+        is_free
+    }
+
+    pub fn get(&self) -> Option<&'static Loaded<P>> {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<&'static Loaded<P>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Plugin> fmt::Debug for Place<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Place").field(&self.get()).finish()
+    }
 }

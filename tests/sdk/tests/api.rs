@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use quote::ToTokens;
 use syn::{Attribute, Fields, ImplItem, Item, TraitItem, Visibility};
 
-/// What only the macros' code reaches: it changes without notice.
-const HIDDEN: [&str; 2] = ["guest.rs", "run.rs"];
+/// What only the macros' code and the linker reach: it changes without notice.
+const HIDDEN: [&str; 3] = ["guest.rs", "run.rs", "libc"];
 
 /// Each crate's name, and the folder of its sources in the SDK's.
 const CRATES: [(&str, &str); 3] =
@@ -149,11 +149,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
+            if HIDDEN.iter().any(|name| path.ends_with(name)) {
+                continue;
+            }
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs")
-                && HIDDEN.iter().all(|name| !path.ends_with(name))
-            {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 sources.push(path);
             }
         }
